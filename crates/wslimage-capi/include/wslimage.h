@@ -1,0 +1,727 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Written by `cargo xtask header` from crates/wslimage-capi/src. Do not edit. */
+
+#ifndef WSLIMAGE_H
+#define WSLIMAGE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/**
+ * wslimage: a container image from any registry becomes one archive that `wsl --import` takes.
+ *
+ * Strings that go in are UTF-8 and NUL-terminated, and borrowed for the call; NULL means "not given". Strings that come
+ * out are UTF-8 and NUL-terminated, belong to the handle they are read from, and live until its one free function.
+ * Structs begin with their size, so that they can grow: zero a struct, set its size, then its fields.
+ *
+ * A function with an error parameter sets *error, unless error is NULL: to NULL where it returns OK or PENDING, else to
+ * an error that is the caller's. A handle that a function gives is NULL where it does not return OK.
+ *
+ * No function prints, and none lets a panic or an exception out. Threads are made at first use and stay; after fork() a
+ * child must not call the library before exec().
+ */
+
+/**
+ * The version of the ABI that this header describes. It grows when a function or a type changes its meaning; what is
+ * only added does not change it.
+ */
+#define WSLIMAGE_ABI_VERSION 1
+
+/**
+ * A client: how registries are reached, and the tokens got so far. Any thread may use it, several at once.
+ */
+typedef struct wslimage_client wslimage_client;
+
+/**
+ * Why something did not work. It never changes: any thread may read it, several at once. Its strings belong to it and
+ * live until wslimage_error_free. All functions that read it take NULL for an error that says nothing: 0, NULL or -1.
+ */
+typedef struct wslimage_error wslimage_error;
+
+/**
+ * A file that is complete and verified. It never changes: any thread may read it, several at once. Its strings belong
+ * to it and live until wslimage_file_free. All functions that read it take NULL for a file that says nothing: NULL or
+ * 0.
+ */
+typedef struct wslimage_file wslimage_file;
+
+/**
+ * An image as the registry describes it: manifest and config, both verified. It never changes: any thread may read it,
+ * several at once. Its strings and bytes belong to it and live until wslimage_manifest_free. All functions that read
+ * it take NULL for a manifest that says nothing: NULL or 0.
+ */
+typedef struct wslimage_manifest wslimage_manifest;
+
+/**
+ * Something that runs on the library's own threads, from its start to its end. Any thread may use it, several at once;
+ * only wslimage_operation_free needs it alone.
+ */
+typedef struct wslimage_operation wslimage_operation;
+
+/**
+ * A token of a registry, or that it asks for none. It never changes: any thread may read it, several at once.
+ */
+typedef struct wslimage_token wslimage_token;
+
+/**
+ * What went wrong: one of the WSLIMAGE_ERROR_KIND_ constants. The values never change their meaning; later versions
+ * may have more.
+ */
+typedef uint32_t wslimage_error_kind;
+
+/**
+ * The part of the job that is being done, or that failed: one of the WSLIMAGE_STAGE_ constants. The values never
+ * change their meaning.
+ */
+typedef uint32_t wslimage_stage;
+
+/**
+ * What a call returns: one of the WSLIMAGE_STATUS_ constants. The values never change their meaning.
+ */
+typedef int32_t wslimage_status;
+
+/**
+ * Options of a client. All zero but the size is the default: https, the operating system's trust, anonymous.
+ */
+typedef struct wslimage_client_options {
+  /**
+   * sizeof(wslimage_client_options).
+   */
+  size_t size;
+  /**
+   * Who signs in, together with password; NULL with it: anonymous. Both go to the registry that is asked and to the
+   * token service that it names, to nobody else.
+   */
+  const char *username;
+  /**
+   * The password, or a token in its place; may be freed or overwritten as soon as wslimage_client_new has returned.
+   */
+  const char *password;
+  /**
+   * A PEM file with certificates to trust beside those of the operating system; NULL: none.
+   */
+  const char *ca_certificate_path;
+  /**
+   * Stands in User-Agent after "WslImage/VERSION", such as "PowerShell/7.6"; NULL: nothing.
+   */
+  const char *user_agent;
+  /**
+   * Any certificate is taken: anybody on the way can then read and alter what is sent.
+   */
+  bool skip_certificate_check;
+  /**
+   * Registries are asked by plain http, with passwords too. Without it only a registry on this machine is,
+   * anonymously, when it does not speak https.
+   */
+  bool plain_http;
+} wslimage_client_options;
+
+/**
+ * How far an operation is.
+ */
+typedef struct wslimage_progress {
+  /**
+   * sizeof(wslimage_progress): set by the caller for wslimage_operation_progress, by the library for a callback.
+   */
+  size_t size;
+  /**
+   * One of the WSLIMAGE_STAGE_ constants.
+   */
+  wslimage_stage stage;
+  /**
+   * 0 while unknown.
+   */
+  uint32_t layer_count;
+  /**
+   * The index of the layer that moved last.
+   */
+  uint32_t layer;
+  /**
+   * Over all layers.
+   */
+  uint64_t bytes_done;
+  /**
+   * 0 while unknown.
+   */
+  uint64_t bytes_total;
+  /**
+   * How many notices there are so far, see wslimage_operation_notice.
+   */
+  uint64_t notice_count;
+} wslimage_progress;
+
+/**
+ * What a notice is: one of the WSLIMAGE_NOTICE_KIND_ constants. The values never change their meaning.
+ */
+typedef uint32_t wslimage_notice_kind;
+
+/**
+ * Is told how far an operation is; returns nonzero to cancel it, and is then not called again.
+ *
+ * It is called on the thread that called wslimage_operation_run, never on another: at once, at each change of stage,
+ * at each new notice, else ten times a second, and after the end when something has changed since. What changes while
+ * it runs is told in one call after it. progress lives for the call. It may call any function with the operation but
+ * wslimage_operation_run and wslimage_operation_free, and must return: no exception and no longjmp may leave it.
+ */
+typedef int32_t (*wslimage_progress_callback)(void *userdata, const struct wslimage_progress *progress);
+
+/**
+ * Which image. All strings are read during the call.
+ */
+typedef struct wslimage_image {
+  /**
+   * sizeof(wslimage_image).
+   */
+  size_t size;
+  /**
+   * "ghcr.io", "docker.io", "host:5000". NULL: name is a whole reference as docker writes it, and has the registry
+   * in it; else it is docker.io.
+   */
+  const char *registry;
+  /**
+   * "owner/name". With registry NULL also "ghcr.io/owner/name:tag" and the like. For wslimage_token_start it may be
+   * "" or NULL: a token of the registry itself.
+   */
+  const char *name;
+  /**
+   * A tag, or "sha256:..." for a digest. NULL: taken from name, else "latest". Not read by wslimage_token_start.
+   */
+  const char *tag;
+  /**
+   * "linux/arm64/v8"; NULL: "linux/amd64", whatever this machine is. Not read by wslimage_token_start.
+   */
+  const char *platform;
+  /**
+   * A Bearer token that the caller has: it is used as it is, and when it is refused no other is got in its place.
+   * NULL:
+   * as the registry asks for it. Not read by wslimage_token_start.
+   */
+  const char *auth_token;
+} wslimage_image;
+
+/**
+ * Done, or ended.
+ */
+#define WSLIMAGE_STATUS_OK 0
+
+/**
+ * The operation goes on.
+ */
+#define WSLIMAGE_STATUS_PENDING 1
+
+/**
+ * The operation was cancelled.
+ */
+#define WSLIMAGE_STATUS_CANCELLED 2
+
+/**
+ * It did not work; the error handle says why.
+ */
+#define WSLIMAGE_STATUS_FAILED 3
+
+/**
+ * The call itself is wrong: a null pointer, a size that no version of the struct has, text that is not UTF-8, an
+ * operation of another sort. The error handle, where the function has one, says which.
+ */
+#define WSLIMAGE_STATUS_INVALID_ARGUMENT 4
+
+/**
+ * A defect in the library; the error handle says where.
+ */
+#define WSLIMAGE_STATUS_PANIC 5
+
+/**
+ * A wrong call, or an option that cannot be used: a CA file that cannot be read, a platform that is not
+ * OS/ARCHITECTURE.
+ */
+#define WSLIMAGE_ERROR_KIND_INVALID_ARGUMENT 1
+
+/**
+ * A registry, name, tag or digest that is not well formed.
+ */
+#define WSLIMAGE_ERROR_KIND_INVALID_REFERENCE 2
+
+/**
+ * 401 by the registry or the token service.
+ */
+#define WSLIMAGE_ERROR_KIND_UNAUTHORIZED 3
+
+/**
+ * 403 by the registry or the token service.
+ */
+#define WSLIMAGE_ERROR_KIND_DENIED 4
+
+/**
+ * 404 for a manifest: "Image not found: REGISTRY/NAME:TAG".
+ */
+#define WSLIMAGE_ERROR_KIND_NOT_FOUND 5
+
+/**
+ * 404 for a blob that the manifest names.
+ */
+#define WSLIMAGE_ERROR_KIND_BLOB_NOT_FOUND 6
+
+/**
+ * 429: too many requests.
+ */
+#define WSLIMAGE_ERROR_KIND_RATE_LIMITED 7
+
+/**
+ * Any other status that is not success.
+ */
+#define WSLIMAGE_ERROR_KIND_SERVER 8
+
+/**
+ * Name lookup, refused or reset connection, a body cut short.
+ */
+#define WSLIMAGE_ERROR_KIND_CONNECTION 9
+
+/**
+ * The TLS handshake or the server's certificate.
+ */
+#define WSLIMAGE_ERROR_KIND_TLS 10
+
+/**
+ * No answer, or no byte, in time.
+ */
+#define WSLIMAGE_ERROR_KIND_TIMEOUT 11
+
+/**
+ * An answer that is not what the protocol says: not JSON, too large, a bad redirect.
+ */
+#define WSLIMAGE_ERROR_KIND_INVALID_RESPONSE 12
+
+/**
+ * No manifest for the platform asked for.
+ */
+#define WSLIMAGE_ERROR_KIND_NO_PLATFORM 13
+
+/**
+ * An image of a form that cannot become an archive: no layers, several layers, Docker schema 1.
+ */
+#define WSLIMAGE_ERROR_KIND_UNSUPPORTED_IMAGE 14
+
+/**
+ * Bytes that do not hash to their digest.
+ */
+#define WSLIMAGE_ERROR_KIND_DIGEST_MISMATCH 15
+
+/**
+ * The destination: folder, permission, full disk.
+ */
+#define WSLIMAGE_ERROR_KIND_FILE 16
+
+/**
+ * A secret would have gone over plain http, or https was redirected to http.
+ */
+#define WSLIMAGE_ERROR_KIND_INSECURE 17
+
+/**
+ * The caller cancelled.
+ */
+#define WSLIMAGE_ERROR_KIND_CANCELLED 18
+
+/**
+ * A defect in the library.
+ */
+#define WSLIMAGE_ERROR_KIND_INTERNAL 19
+
+/**
+ * Nobody was asked anything yet.
+ */
+#define WSLIMAGE_STAGE_STARTING 0
+
+/**
+ * The registry says how to sign in, and the token service is asked.
+ */
+#define WSLIMAGE_STAGE_AUTHENTICATING 1
+
+/**
+ * Index, manifest and config are looked up.
+ */
+#define WSLIMAGE_STAGE_RESOLVING 2
+
+/**
+ * The bytes of the layer arrive.
+ */
+#define WSLIMAGE_STAGE_DOWNLOADING 3
+
+/**
+ * The file is verified, flushed and given its name.
+ */
+#define WSLIMAGE_STAGE_FINISHING 4
+
+/**
+ * All is done.
+ */
+#define WSLIMAGE_STAGE_DONE 5
+
+/**
+ * A step, for those who ask for details.
+ */
+#define WSLIMAGE_NOTICE_KIND_VERBOSE 1
+
+/**
+ * Something that may surprise.
+ */
+#define WSLIMAGE_NOTICE_KIND_WARNING 2
+
+#ifdef __cplusplus
+extern "C" {
+#endif // __cplusplus
+
+/**
+ * The version of the ABI that the library has. Compare it with WSLIMAGE_ABI_VERSION before anything else is called,
+ * and do not use a library with another one. Any thread.
+ */
+uint32_t wslimage_abi_version(void);
+
+/**
+ * The version of the product, such as "0.1.0". Static: never freed. Any thread.
+ */
+const char *wslimage_version(void);
+
+/**
+ * What kind of failure it is, one of the WSLIMAGE_ERROR_KIND_ constants; 0 for NULL.
+ */
+wslimage_error_kind wslimage_error_kind_of(const struct wslimage_error *error);
+
+/**
+ * In which part of the job it failed, one of the WSLIMAGE_STAGE_ constants; 0 for NULL.
+ */
+wslimage_stage wslimage_error_stage(const struct wslimage_error *error);
+
+/**
+ * The whole text for people: what was attempted, on what, what came back, what to do. No secret is in it.
+ */
+const char *wslimage_error_message(const struct wslimage_error *error);
+
+/**
+ * The HTTP status that was answered; 0 where there was none.
+ */
+uint16_t wslimage_error_http_status(const struct wslimage_error *error);
+
+/**
+ * The registry's own code (OCI distribution-spec, "Error Codes"), such as "MANIFEST_UNKNOWN"; NULL where it sent none.
+ */
+const char *wslimage_error_registry_code(const struct wslimage_error *error);
+
+/**
+ * How many milliseconds the server asked to wait before the next try; -1 where it did not.
+ */
+int64_t wslimage_error_retry_after_ms(const struct wslimage_error *error);
+
+/**
+ * What the user can do; NULL where nothing is known. It is also the end of the message.
+ */
+const char *wslimage_error_advice(const struct wslimage_error *error);
+
+/**
+ * What it was about: a reference, an address without its query, or a file; NULL where nothing can be named.
+ */
+const char *wslimage_error_target(const struct wslimage_error *error);
+
+/**
+ * The causes, 0 being the nearest; NULL after the last.
+ */
+const char *wslimage_error_cause(const struct wslimage_error *error, size_t index);
+
+/**
+ * Ends an error and its strings. NULL is fine. Nobody may use it any more.
+ */
+void wslimage_error_free(struct wslimage_error *error);
+
+/**
+ * Makes a client. options is read during the call; NULL: the defaults. Any thread; reads the certificates, and asks
+ * nobody on the network.
+ *
+ * OK: *client is the caller's, to be ended by wslimage_client_free. Otherwise *client is NULL and *error, if error is
+ * not NULL, is the caller's:
+ * FAILED with WSLIMAGE_ERROR_KIND_INVALID_ARGUMENT for an option that cannot be used, such as a certificate file that
+ * cannot be read;
+ * INVALID_ARGUMENT for client NULL, a wrong size, text that is not UTF-8, a username without a password or the
+ * reverse;
+ * PANIC.
+ */
+wslimage_status wslimage_client_new(const struct wslimage_client_options *options,
+                                    struct wslimage_client **client,
+                                    struct wslimage_error **error);
+
+/**
+ * Ends a client. NULL is fine. Running operations keep what they need of it; no other call may use it any more.
+ */
+void wslimage_client_free(struct wslimage_client *client);
+
+/**
+ * Waits for the end of an operation, at most so many milliseconds; 0 only looks. Any thread.
+ *
+ * OK: it has ended, whatever the end; PENDING: it goes on; INVALID_ARGUMENT: operation is NULL; PANIC.
+ */
+wslimage_status wslimage_operation_wait(struct wslimage_operation *operation, uint32_t milliseconds);
+
+/**
+ * Asks an operation to end. Returns at once, from any thread; the operation ends soon after (within 200 ms, also while
+ * a server stalls). One that has ended already stays as it ended.
+ *
+ * OK; INVALID_ARGUMENT: operation is NULL; PANIC.
+ */
+wslimage_status wslimage_operation_cancel(struct wslimage_operation *operation);
+
+/**
+ * Tells how far an operation is. Any thread, also after the end. The caller sets progress->size before.
+ *
+ * OK; INVALID_ARGUMENT: a pointer is NULL, or the size is wrong; PANIC.
+ */
+wslimage_status wslimage_operation_progress(struct wslimage_operation *operation, struct wslimage_progress *progress);
+
+/**
+ * A line worth showing, by its place in the order in which they came. kind may be NULL; *kind becomes one of the
+ * WSLIMAGE_NOTICE_KIND_ constants, or 0 where there is no such notice. Any thread, also after the end.
+ *
+ * The string lives until wslimage_operation_free. NULL: operation is NULL, or there are not so many notices yet.
+ */
+const char *wslimage_operation_notice(struct wslimage_operation *operation, uint64_t index, wslimage_notice_kind *kind);
+
+/**
+ * Waits for the end of an operation and tells callback how far it is; see wslimage_progress_callback for when.
+ * callback and userdata may be NULL. When callback returns nonzero the operation is cancelled, and the call returns
+ * when that is done, within 200 ms.
+ *
+ * OK, CANCELLED, FAILED or PANIC, as the function that takes the result will say; INVALID_ARGUMENT: operation is NULL.
+ */
+wslimage_status wslimage_operation_run(struct wslimage_operation *operation,
+                                       wslimage_progress_callback callback,
+                                       void *userdata);
+
+/**
+ * Ends an operation, its notices and a result that was not taken. NULL is fine. One that still runs is cancelled
+ * first, and waited for until it has let go of its files (well under a second). No other call may use it any more. Not
+ * from the callback.
+ */
+void wslimage_operation_free(struct wslimage_operation *operation);
+
+/**
+ * Starts to look an image up: index, the manifest for the platform, config. Any thread; image is copied.
+ *
+ * OK: *operation is the caller's, to be ended by wslimage_operation_free; its result is taken by
+ * wslimage_operation_take_manifest. Otherwise *operation is NULL and *error, if error is not NULL, is the caller's:
+ * FAILED with WSLIMAGE_ERROR_KIND_INVALID_REFERENCE for a registry, name, tag or digest that is not well formed, or
+ * with WSLIMAGE_ERROR_KIND_INVALID_ARGUMENT for a platform;
+ * INVALID_ARGUMENT for a pointer that is NULL, a wrong size, text that is not UTF-8;
+ * PANIC.
+ */
+wslimage_status wslimage_manifest_start(struct wslimage_client *client,
+                                        const struct wslimage_image *image,
+                                        struct wslimage_operation **operation,
+                                        struct wslimage_error **error);
+
+/**
+ * Takes the result of wslimage_manifest_start, once. Any thread.
+ *
+ * OK: *manifest is the caller's, to be ended by wslimage_manifest_free; it does not need the operation or the client.
+ * PENDING: the operation goes on. Otherwise *manifest is NULL and *error, if error is not NULL, is the caller's:
+ * FAILED, CANCELLED or PANIC as the operation ended (as often as it is asked for);
+ * INVALID_ARGUMENT for a pointer that is NULL, an operation of another sort, a result that was taken before.
+ */
+wslimage_status wslimage_operation_take_manifest(struct wslimage_operation *operation,
+                                                 struct wslimage_manifest **manifest,
+                                                 struct wslimage_error **error);
+
+/**
+ * The image as the user named it, with the defaults filled in: "ghcr.io/owner/name:tag".
+ */
+const char *wslimage_manifest_reference(const struct wslimage_manifest *manifest);
+
+/**
+ * The platform that the image is for, such as "linux/amd64".
+ */
+const char *wslimage_manifest_platform(const struct wslimage_manifest *manifest);
+
+/**
+ * The digest of the platform's manifest (not of an index that leads to it), "sha256:...".
+ */
+const char *wslimage_manifest_digest(const struct wslimage_manifest *manifest);
+
+/**
+ * The media type of the platform's manifest; "" where the registry did not say it.
+ */
+const char *wslimage_manifest_media_type(const struct wslimage_manifest *manifest);
+
+/**
+ * The platform's manifest, byte for byte. *length becomes the number of bytes; no NUL follows them. NULL when manifest
+ * or length is NULL.
+ */
+const uint8_t *wslimage_manifest_json(const struct wslimage_manifest *manifest, size_t *length);
+
+/**
+ * The config, byte for byte. As wslimage_manifest_json.
+ */
+const uint8_t *wslimage_manifest_config_json(const struct wslimage_manifest *manifest, size_t *length);
+
+/**
+ * The config without history and rootfs, as JSON in which no two keys of one object are equal or differ only by case
+ * (the first stays) and no key is empty: what PowerShell's ConvertFrom-Json takes. As wslimage_manifest_json.
+ */
+const uint8_t *wslimage_manifest_metadata_json(const struct wslimage_manifest *manifest, size_t *length);
+
+/**
+ * How many keys were left out of the metadata because one before them differs only by case, or because they are empty.
+ */
+size_t wslimage_manifest_dropped_key_count(const struct wslimage_manifest *manifest);
+
+/**
+ * The path of a key that was left out, such as "config.Labels.Foo"; NULL after the last.
+ */
+const char *wslimage_manifest_dropped_key(const struct wslimage_manifest *manifest, size_t index);
+
+/**
+ * How many layers the image has.
+ */
+size_t wslimage_manifest_layer_count(const struct wslimage_manifest *manifest);
+
+/**
+ * The media type of a layer, 0 being the lowest; NULL after the last.
+ */
+const char *wslimage_manifest_layer_media_type(const struct wslimage_manifest *manifest, size_t index);
+
+/**
+ * The digest of a layer's blob, "sha256:..."; NULL after the last.
+ */
+const char *wslimage_manifest_layer_digest(const struct wslimage_manifest *manifest, size_t index);
+
+/**
+ * The length of a layer's blob in bytes, as the manifest says it; 0 after the last.
+ */
+uint64_t wslimage_manifest_layer_size(const struct wslimage_manifest *manifest, size_t index);
+
+/**
+ * Ends a manifest, its strings and its bytes. NULL is fine. Running operations keep what they need of it; nobody else
+ * may use it any more.
+ */
+void wslimage_manifest_free(struct wslimage_manifest *manifest);
+
+/**
+ * Starts to get the token with which an image can be pulled. Any thread; image is copied: its registry and name are
+ * read.
+ *
+ * OK: *operation is the caller's, to be ended by wslimage_operation_free; its result is taken by
+ * wslimage_operation_take_token. Otherwise *operation is NULL and *error, if error is not NULL, is the caller's:
+ * FAILED with WSLIMAGE_ERROR_KIND_INVALID_REFERENCE for a whole reference that is not well formed (a registry and a
+ * name beside it are looked at by the operation);
+ * INVALID_ARGUMENT for a pointer that is NULL, a wrong size, text that is not UTF-8;
+ * PANIC.
+ */
+wslimage_status wslimage_token_start(struct wslimage_client *client,
+                                     const struct wslimage_image *image,
+                                     struct wslimage_operation **operation,
+                                     struct wslimage_error **error);
+
+/**
+ * Takes the result of wslimage_token_start, once. Any thread.
+ *
+ * OK: *token is the caller's, to be ended by wslimage_token_free; it does not need the operation or the client.
+ * PENDING: the operation goes on. Otherwise *token is NULL and *error, if error is not NULL, is the caller's:
+ * FAILED, CANCELLED or PANIC as the operation ended (as often as it is asked for);
+ * INVALID_ARGUMENT for a pointer that is NULL, an operation of another sort, a result that was taken before.
+ */
+wslimage_status wslimage_operation_take_token(struct wslimage_operation *operation,
+                                              struct wslimage_token **token,
+                                              struct wslimage_error **error);
+
+/**
+ * The token, a secret. It lives until wslimage_token_free. NULL: the registry asks for none, or token is NULL.
+ */
+const char *wslimage_token_value(const struct wslimage_token *token);
+
+/**
+ * Overwrites a token and ends it. NULL is fine. Nobody may use it any more.
+ */
+void wslimage_token_free(struct wslimage_token *token);
+
+/**
+ * Starts to fetch an image into a file, which appears, or is replaced, only when all of it is there and verified.
+ * Until then, and after a failure, what was there stays. Folders that are missing are made. Any thread; manifest and
+ * destination_path (UTF-8; relative to the process's directory if it is relative) are copied.
+ *
+ * OK: *operation is the caller's, to be ended by wslimage_operation_free; its result is taken by
+ * wslimage_operation_take_file. Otherwise *operation is NULL and *error, if error is not NULL, is the caller's:
+ * INVALID_ARGUMENT for a pointer that is NULL, text that is not UTF-8;
+ * PANIC.
+ */
+wslimage_status wslimage_pull_start(struct wslimage_client *client,
+                                    const struct wslimage_manifest *manifest,
+                                    const char *destination_path,
+                                    struct wslimage_operation **operation,
+                                    struct wslimage_error **error);
+
+/**
+ * Takes the result of wslimage_pull_start, once. Any thread.
+ *
+ * OK: *file is the caller's, to be ended by wslimage_file_free, which leaves the file on disk as it is. PENDING: the
+ * operation goes on. Otherwise *file is NULL and *error, if error is not NULL, is the caller's:
+ * FAILED, CANCELLED or PANIC as the operation ended (as often as it is asked for);
+ * INVALID_ARGUMENT for a pointer that is NULL, an operation of another sort, a result that was taken before.
+ */
+wslimage_status wslimage_operation_take_file(struct wslimage_operation *operation,
+                                             struct wslimage_file **file,
+                                             struct wslimage_error **error);
+
+/**
+ * Where the file is, as an absolute path.
+ */
+const char *wslimage_file_path(const struct wslimage_file *file);
+
+/**
+ * The digest of the bytes on disk, "sha256:...".
+ */
+const char *wslimage_file_digest(const struct wslimage_file *file);
+
+/**
+ * The length of the file in bytes.
+ */
+uint64_t wslimage_file_size(const struct wslimage_file *file);
+
+/**
+ * Ends what is known of a file, not the file. NULL is fine. Nobody may use it any more.
+ */
+void wslimage_file_free(struct wslimage_file *file);
+
+#if defined(WSLIMAGE_TEST_PANIC)
+/**
+ * Panics in the call itself. PANIC, with *error.
+ */
+wslimage_status wslimage_test_panic(struct wslimage_error **error);
+#endif
+
+#if defined(WSLIMAGE_TEST_PANIC)
+/**
+ * Starts an operation whose task panics. Its result would be a file.
+ */
+wslimage_status wslimage_test_panic_task_start(struct wslimage_operation **operation, struct wslimage_error **error);
+#endif
+
+#if defined(WSLIMAGE_TEST_PANIC)
+/**
+ * Starts an operation that has something done on a thread beside its task, which panics there. Its result would be a
+ * file.
+ */
+wslimage_status wslimage_test_panic_thread_start(struct wslimage_operation **operation, struct wslimage_error **error);
+#endif
+
+#if defined(WSLIMAGE_TEST_PANIC)
+/**
+ * As wslimage_pull_start, with a panic in the middle of the download, when the first bytes are told of.
+ */
+wslimage_status wslimage_test_panic_pull_start(struct wslimage_client *client,
+                                               const struct wslimage_manifest *manifest,
+                                               const char *destination_path,
+                                               struct wslimage_operation **operation,
+                                               struct wslimage_error **error);
+#endif
+
+#ifdef __cplusplus
+}  // extern "C"
+#endif  // __cplusplus
+
+#endif  /* WSLIMAGE_H */

@@ -1,0 +1,113 @@
+//! Fetches an image into a file: the same job as the PowerShell module's, from a shell.
+//!
+//! Exit code 0 and the digest of the file on standard output; else 1 and one error with its causes on standard error.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::Parser;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use wslimage::{
+    CancellationToken, Client, ClientOptions, Credential, Error, ErrorKind, ExposeSecret, ImageRequest, Job, Notice,
+    Observer, Platform, Reference, SecretString,
+};
+
+/// Fetches a container image into one archive that `wsl --import` takes.
+#[derive(Parser)]
+#[command(version)]
+struct Arguments {
+    /// The image, as docker writes it: alpine, ghcr.io/owner/name:tag, name@sha256:…
+    reference: Reference,
+    /// The file to write; it is replaced only by a complete and verified one.
+    #[arg(short, long, value_name = "FILE")]
+    output: PathBuf,
+    /// The platform, when it is not linux/amd64.
+    #[arg(long, value_name = "OS/ARCH[/VARIANT]")]
+    platform: Option<Platform>,
+    /// User name and password for the registry.
+    #[arg(long, value_name = "USER:PASSWORD")]
+    creds: Option<SecretString>,
+    /// Ask the registry by plain http.
+    #[arg(long)]
+    plain_http: bool,
+    /// A PEM file with certificates to trust beside those of the operating system.
+    #[arg(long, value_name = "FILE")]
+    ca_certificate: Option<PathBuf>,
+}
+
+/// Parted here and not by clap, whose message would show the password.
+fn credential(text: &SecretString) -> Result<Credential, Error> {
+    let (username, password) = text
+        .expose_secret()
+        .split_once(':')
+        .ok_or_else(|| Error::new(ErrorKind::InvalidArgument, "What --creds got is not USER:PASSWORD"))?;
+    Ok(Credential { username: username.to_owned(), password: SecretString::from(password) })
+}
+
+/// Shows progress on standard error, and nothing where that is no terminal.
+struct Bar(ProgressBar);
+
+impl Observer for Bar {
+    fn expects(&self, _layers: usize, bytes: u64) {
+        self.0.set_length(bytes);
+    }
+
+    fn advanced(&self, _layer: usize, bytes: u64) {
+        self.0.inc(bytes);
+    }
+
+    fn notice(&self, notice: Notice) {
+        if let Notice::Warning(line) = notice {
+            self.0.println(format!("warning: {line}"));
+        }
+    }
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let cancellation = CancellationToken::new();
+    tokio::spawn({
+        let cancellation = cancellation.clone();
+        async move {
+            if tokio::signal::ctrl_c().await.is_ok() {
+                cancellation.cancel();
+            }
+        }
+    });
+    let style = "{bytes}/{total_bytes} {wide_bar} {bytes_per_sec} {eta}";
+    let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr())
+        .with_style(ProgressStyle::with_template(style).unwrap_or_else(|_| ProgressStyle::default_bar()));
+    let job = Job::new(Arc::new(Bar(bar.clone())), cancellation);
+    // In a task, so that the work stays on the thread that reads the network.
+    let result = tokio::spawn(async move { pull(arguments, &job).await }).await;
+    bar.finish_and_clear();
+    match result.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic())) {
+        Ok(digest) => {
+            println!("{digest}");
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("error: {error}");
+            for cause in error.causes() {
+                eprintln!("  caused by: {cause}");
+            }
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn pull(arguments: Arguments, job: &Job) -> Result<String, Error> {
+    let client = Client::new(ClientOptions {
+        credential: arguments.creds.as_ref().map(credential).transpose()?,
+        ca_certificate: arguments.ca_certificate,
+        plain_http: arguments.plain_http,
+        ..ClientOptions::default()
+    })?;
+    let mut request = ImageRequest::new(arguments.reference);
+    request.platform = arguments.platform.unwrap_or_default();
+    let image = wslimage::resolve(&client, request, job).await?;
+    let file = wslimage::pull(&client, &image, &arguments.output, job).await?;
+    Ok(file.digest().to_string())
+}

@@ -1,0 +1,231 @@
+//! What went wrong: a kind for programs, a message for people, and the chain of causes.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::progress::Stage;
+
+/// The result of everything in this crate that can fail.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// The kind of a failure. The values cross the C ABI and never change meaning.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u32)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// An option that cannot be used, such as a certificate file that cannot be read.
+    InvalidArgument = 1,
+    /// A registry, repository, tag, digest or platform that is not well formed.
+    InvalidReference = 2,
+    /// 401 by the registry or the token service.
+    Unauthorized = 3,
+    /// 403 by the registry or the token service.
+    Denied = 4,
+    /// 404 for a manifest: the image does not exist.
+    NotFound = 5,
+    /// 404 for a blob that the manifest names.
+    BlobNotFound = 6,
+    /// 429: too many requests.
+    RateLimited = 7,
+    /// Any other status that is not success.
+    Server = 8,
+    /// Name lookup, refused or reset connection, a body cut short.
+    Connection = 9,
+    /// The TLS handshake or the server's certificate.
+    Tls = 10,
+    /// No answer, or no byte, in time.
+    Timeout = 11,
+    /// An answer that is not what the protocol says: not JSON, too large, a bad redirect.
+    InvalidResponse = 12,
+    /// The image has no manifest for the platform asked for.
+    NoPlatform = 13,
+    /// An image of a form that cannot become an archive.
+    UnsupportedImage = 14,
+    /// Bytes that do not hash to their digest.
+    DigestMismatch = 15,
+    /// The destination: folder, permission, space.
+    File = 16,
+    /// A secret would have gone over a connection that anybody can read.
+    Insecure = 17,
+    /// The caller cancelled.
+    Cancelled = 18,
+    /// A defect of this library.
+    Internal = 19,
+}
+
+/// A failure: what was attempted, on what, what came back and, where known, what to do.
+///
+/// `Display` gives the whole text; [`std::error::Error::source`] the chain of causes.
+#[derive(thiserror::Error)]
+#[error("{}", details.message())]
+pub struct Error {
+    details: Box<Details>,
+    source: Option<Box<dyn std::error::Error + Send + Sync>>,
+}
+
+#[derive(Debug)]
+struct Details {
+    kind: ErrorKind,
+    stage: Stage,
+    sentence: String,
+    advice: Option<String>,
+    target: Option<String>,
+    http_status: Option<u16>,
+    registry_code: Option<String>,
+    retry_after: Option<Duration>,
+}
+
+impl Details {
+    fn message(&self) -> String {
+        match &self.advice {
+            Some(advice) => format!("{} {advice}", with_full_stop(&self.sentence)),
+            None => self.sentence.clone(),
+        }
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Error").field("details", &self.details).field("source", &self.source).finish()
+    }
+}
+
+impl Error {
+    /// A failure of `kind` whose text is `sentence`.
+    pub fn new(kind: ErrorKind, sentence: impl Into<String>) -> Self {
+        let details = Details {
+            kind,
+            stage: Stage::Starting,
+            sentence: sentence.into(),
+            advice: None,
+            target: None,
+            http_status: None,
+            registry_code: None,
+            retry_after: None,
+        };
+        Self { details: Box::new(details), source: None }
+    }
+
+    /// The caller asked to stop.
+    pub fn cancelled() -> Self {
+        Self::new(ErrorKind::Cancelled, "The operation was cancelled")
+    }
+
+    pub(crate) fn at(mut self, stage: Stage) -> Self {
+        self.details.stage = stage;
+        self
+    }
+
+    pub(crate) fn of_kind(mut self, kind: ErrorKind) -> Self {
+        self.details.kind = kind;
+        self
+    }
+
+    /// Puts what was attempted before the sentence that says what came back.
+    pub(crate) fn attempting(mut self, attempt: &str) -> Self {
+        self.details.sentence = format!("{attempt}{}", self.details.sentence);
+        self
+    }
+
+    pub(crate) fn advice(mut self, advice: impl Into<String>) -> Self {
+        self.details.advice = Some(advice.into());
+        self
+    }
+
+    pub(crate) fn target(mut self, target: impl fmt::Display) -> Self {
+        self.details.target = Some(target.to_string());
+        self
+    }
+
+    pub(crate) fn with_http_status(mut self, status: u16) -> Self {
+        self.details.http_status = Some(status);
+        self
+    }
+
+    pub(crate) fn with_registry_code(mut self, code: Option<String>) -> Self {
+        self.details.registry_code = code;
+        self
+    }
+
+    pub(crate) fn with_retry_after(mut self, retry_after: Option<Duration>) -> Self {
+        self.details.retry_after = retry_after;
+        self
+    }
+
+    pub(crate) fn caused_by(mut self, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        self.source = Some(source.into());
+        self
+    }
+
+    /// What kind of failure it is.
+    pub fn kind(&self) -> ErrorKind {
+        self.details.kind
+    }
+
+    /// In which part of the job it happened.
+    pub fn stage(&self) -> Stage {
+        self.details.stage
+    }
+
+    /// The HTTP status that was answered, if it was one.
+    pub fn http_status(&self) -> Option<u16> {
+        self.details.http_status
+    }
+
+    /// The registry's own code (OCI distribution-spec, "Error Codes"), such as `MANIFEST_UNKNOWN`.
+    pub fn registry_code(&self) -> Option<&str> {
+        self.details.registry_code.as_deref()
+    }
+
+    /// How long the server asked to wait before the next try.
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.details.retry_after
+    }
+
+    /// What the user can do, where that is known. It is also the end of the message.
+    pub fn recommended_action(&self) -> Option<&str> {
+        self.details.advice.as_deref()
+    }
+
+    /// What it was about: a reference, an address without its query, or a file.
+    pub fn target_name(&self) -> Option<&str> {
+        self.details.target.as_deref()
+    }
+
+    /// The chain of causes as texts, the nearest first, without repetitions.
+    pub fn causes(&self) -> Vec<String> {
+        let mut causes: Vec<String> = Vec::new();
+        let mut next: Option<&(dyn std::error::Error + 'static)> = self.source.as_deref().map(|source| source as _);
+        while let Some(error) = next {
+            let text = error.to_string();
+            if causes.last() != Some(&text) {
+                causes.push(text);
+            }
+            next = error.source();
+        }
+        causes
+    }
+}
+
+fn with_full_stop(sentence: &str) -> String {
+    match sentence.chars().last() {
+        Some('.' | '!' | '?') | None => sentence.to_owned(),
+        Some(_) => format!("{sentence}."),
+    }
+}
+
+/// Text of a server as it may be shown: no control characters (they drive terminals), and not endless.
+pub(crate) fn printable(text: &str) -> String {
+    const LONGEST: usize = 300;
+    let mut shown: String =
+        text.chars().take(LONGEST).map(|c| if c.is_control() || is_format_control(c) { '\u{b7}' } else { c }).collect();
+    if text.chars().nth(LONGEST).is_some() {
+        shown.push('…');
+    }
+    shown
+}
+
+/// Characters that reorder or hide what stands around them (Unicode UAX #9, general category Cf).
+fn is_format_control(c: char) -> bool {
+    matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+}

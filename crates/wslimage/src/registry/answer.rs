@@ -1,0 +1,208 @@
+//! What came back, as errors: statuses with the registry's own words, and failures of the transport.
+
+use std::error::Error as StdError;
+use std::io;
+use std::time::Duration;
+
+use reqwest::Response;
+use reqwest::header::{HeaderMap, RETRY_AFTER};
+use serde::Deserialize;
+use url::Url;
+
+use super::transport::{Transport, host};
+use crate::error::{Error, ErrorKind, printable};
+use crate::progress::Job;
+
+/// Longer than any list of errors, short enough to read whole.
+const LONGEST_ERROR_BODY: usize = 64 * 1024;
+
+/// An address without its query and user, which may be secrets (signed addresses of CDNs).
+pub(super) fn without_query(url: &Url) -> String {
+    format!("{}://{}{}", url.scheme(), host(url), url.path())
+}
+
+/// A status that is not success, told in the registry's own words where it has any.
+pub(super) async fn from_status(response: Response, job: &Job) -> Error {
+    let (status, url) = (response.status(), response.url().clone());
+    let retry_after = retry_after(response.headers());
+    // A body that cannot be read makes the error poorer, not another one.
+    let body = Transport::body(response, LONGEST_ERROR_BODY, job).await.unwrap_or_default();
+    let (code, words) = registry_words(&body);
+    let kind = match status.as_u16() {
+        401 => ErrorKind::Unauthorized,
+        403 => ErrorKind::Denied,
+        429 => ErrorKind::RateLimited,
+        _ => ErrorKind::Server,
+    };
+    let sentence =
+        format!("{} answered {}{}", host(&url), status, words.map(|words| format!(" ({words})")).unwrap_or_default());
+    let error = Error::new(kind, sentence)
+        .with_http_status(status.as_u16())
+        .with_registry_code(code)
+        .with_retry_after(retry_after)
+        .target(without_query(&url));
+    match kind {
+        ErrorKind::RateLimited => {
+            error.advice("Wait before the next try, or sign in: registries allow more to users they know.")
+        }
+        _ => error,
+    }
+}
+
+/// The first error of the OCI distribution-spec's error document, or of the token service's.
+fn registry_words(body: &[u8]) -> (Option<String>, Option<String>) {
+    #[derive(Deserialize)]
+    struct Document {
+        #[serde(default)]
+        errors: Vec<Entry>,
+        // Token services answer so (OAuth 2, RFC 6749 section 5.2), or with `details` and `message`.
+        error: Option<String>,
+        error_description: Option<String>,
+        details: Option<String>,
+        message: Option<String>,
+    }
+    #[derive(Deserialize)]
+    struct Entry {
+        code: Option<String>,
+        message: Option<String>,
+    }
+    let Ok(document) = serde_json::from_slice::<Document>(body) else { return (None, None) };
+    let (code, message) = match document.errors.into_iter().next() {
+        Some(entry) => (entry.code, entry.message),
+        None => (document.error, document.error_description.or(document.details).or(document.message)),
+    };
+    let shown = |text: Option<String>| text.filter(|text| !text.is_empty()).map(|text| printable(&text));
+    let (code, message) = (shown(code), shown(message));
+    let words = match (&code, &message) {
+        (Some(code), Some(message)) => Some(format!("{code}: {message}")),
+        (Some(one), None) | (None, Some(one)) => Some(one.clone()),
+        (None, None) => None,
+    };
+    (code, words)
+}
+
+/// `Retry-After` as seconds (RFC 9110 section 10.2.3).
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok().map(Duration::from_secs)
+}
+
+/// A request that got no answer, or not a whole one.
+pub(super) fn from_transport(error: reqwest::Error, url: &Url) -> Error {
+    let server = host(url);
+    // reqwest would print the address with its query.
+    let error = error.without_url();
+    let (kind, sentence, advice) = if let Some(tls) = find::<rustls::Error>(&error) {
+        let (reason, advice) = tls_reason(tls);
+        (ErrorKind::Tls, format!("no secure connection to {server}: {reason}"), advice)
+    } else if error.is_timeout() {
+        let what = if error.is_connect() { "no connection to" } else { "no byte from" };
+        (ErrorKind::Timeout, format!("{what} {server} in time"), None)
+    } else if error.is_connect() {
+        (ErrorKind::Connection, format!("no connection to {server}: {}", innermost(&error)), None)
+    } else if error.is_body() || error.is_decode() {
+        (ErrorKind::Connection, format!("the connection to {server} was cut: {}", innermost(&error)), None)
+    } else {
+        (ErrorKind::Connection, format!("the request to {server} failed: {}", innermost(&error)), None)
+    };
+    let failure = Error::new(kind, sentence).target(without_query(url)).caused_by(error);
+    match advice {
+        Some(advice) => failure.advice(advice),
+        None => failure,
+    }
+}
+
+/// Whether the server at the other end does not speak TLS, or nobody listens there: what a registry that is only
+/// reached by plain http looks like.
+pub(super) fn speaks_no_tls(error: &Error) -> bool {
+    let Some(source) = error.source() else { return false };
+    match find::<rustls::Error>(source) {
+        Some(rustls::Error::InvalidMessage(_)) => true,
+        Some(_) => false,
+        None => error.kind() == ErrorKind::Connection,
+    }
+}
+
+fn tls_reason(error: &rustls::Error) -> (String, Option<&'static str>) {
+    use rustls::CertificateError as Bad;
+    let rustls::Error::InvalidCertificate(certificate) = error else {
+        return (error.to_string(), None);
+    };
+    match certificate {
+        Bad::Expired | Bad::ExpiredContext { .. } => {
+            ("its certificate has expired".to_owned(), Some("Check this machine's clock too."))
+        }
+        Bad::NotValidYet | Bad::NotValidYetContext { .. } => {
+            ("its certificate is not valid yet".to_owned(), Some("Check this machine's clock."))
+        }
+        Bad::UnknownIssuer => (
+            "its certificate is by an issuer that this system does not trust".to_owned(),
+            Some("Add the issuer's certificate to the system's store, or give its PEM file."),
+        ),
+        Bad::NotValidForName | Bad::NotValidForNameContext { .. } => {
+            (format!("its certificate is for another name ({certificate})"), None)
+        }
+        Bad::Revoked => ("its certificate was revoked".to_owned(), None),
+        other => (format!("its certificate cannot be used: {other}"), None),
+    }
+}
+
+/// The first error of type `T` in the chain, also inside an [`io::Error`], which hides what it wraps from `source`.
+fn find<'a, T: StdError + 'static>(error: &'a (dyn StdError + 'static)) -> Option<&'a T> {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if let Some(found) = error.downcast_ref::<T>() {
+            return Some(found);
+        }
+        if let Some(wrapped) = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref)
+            && let Some(found) = find::<T>(wrapped)
+        {
+            return Some(found);
+        }
+        next = error.source();
+    }
+    None
+}
+
+fn innermost(error: &(dyn StdError + 'static)) -> String {
+    let mut last = error;
+    while let Some(source) = last.source() {
+        last = source;
+    }
+    last.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_words_of_registries_and_token_services_are_found() {
+        for (body, code, words) in [
+            (
+                r#"{"errors":[{"code":"MANIFEST_UNKNOWN","message":"manifest unknown","detail":{}}]}"#,
+                Some("MANIFEST_UNKNOWN"),
+                Some("MANIFEST_UNKNOWN: manifest unknown"),
+            ),
+            (r#"{"errors":[{"code":"DENIED"}]}"#, Some("DENIED"), Some("DENIED")),
+            (r#"{"error":"invalid_grant","error_description":"no"}"#, Some("invalid_grant"), Some("invalid_grant: no")),
+            (r#"{"details":"incorrect username or password"}"#, None, Some("incorrect username or password")),
+            (r#"{"errors":[]}"#, None, None),
+            ("<html>502</html>", None, None),
+            ("", None, None),
+            (
+                "{\"errors\":[{\"code\":\"\\u001b[31mRED\",\"message\":\"a\\u0000b\\u202ec\"}]}",
+                Some("\u{b7}[31mRED"),
+                Some("\u{b7}[31mRED: a\u{b7}b\u{b7}c"),
+            ),
+        ] {
+            let found = registry_words(body.as_bytes());
+            assert_eq!((found.0.as_deref(), found.1.as_deref()), (code, words), "{body}");
+        }
+    }
+
+    #[test]
+    fn an_address_is_shown_without_its_secrets() {
+        let url: Url = "https://user:secret@cdn.example:8443/blob?X-Amz-Signature=secret#part".parse().expect("a URL");
+        assert_eq!(without_query(&url), "https://cdn.example:8443/blob");
+    }
+}

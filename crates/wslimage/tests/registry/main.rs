@@ -1,0 +1,7 @@
+//! The library against a registry, as a user of the library sees it.
+
+mod example;
+mod faults;
+mod fixture;
+mod pull;
+mod sign_in;

@@ -1,0 +1,89 @@
+//! The project's own commands, which need no PowerShell to start: `cargo xtask TASK`.
+//!
+//! `build.sh` and `build.ps1` find or install the toolchain, then call this with the same task.
+
+mod bench;
+mod cargo;
+mod counts;
+mod demo;
+mod header;
+mod machine;
+mod module;
+mod package;
+mod process;
+mod registry;
+mod rootfs;
+mod suites;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(about, disable_help_subcommand = true)]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Build the module, ready to import, in out/WslImage
+    Build,
+    /// Run every suite, or the named ones, and count
+    Test {
+        /// Names of suites
+        suites: Vec<String>,
+        /// List the suites and run none
+        #[arg(long)]
+        list: bool,
+    },
+    /// Get an image as a user would: from the project's own registry, or REFERENCE from the real one
+    Demo {
+        /// For example ghcr.io/owner/name:tag
+        reference: Option<String>,
+    },
+    /// Measure Get-DockerImage beside curl and skopeo, and write docs/benchmarks.md
+    Bench {
+        /// Size of the layer
+        #[arg(long, default_value_t = bench::LAYER_MIB)]
+        layer_mib: u64,
+        /// How often each program runs
+        #[arg(long, default_value_t = bench::ROUNDS)]
+        rounds: usize,
+    },
+    /// Put the module into a zip file with its SHA-256 beside it
+    Package,
+    /// Write crates/wslimage-capi/include/wslimage.h from the C ABI's source
+    Header {
+        /// Write nothing, fail when the committed header differs
+        #[arg(long)]
+        check: bool,
+    },
+}
+
+fn main() -> ExitCode {
+    match run(Arguments::parse().task) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(task: Task) -> anyhow::Result<()> {
+    match task {
+        Task::Build => module::build().map(drop),
+        Task::Test { list: true, .. } => {
+            suites::list();
+            Ok(())
+        }
+        Task::Test { suites, .. } => suites::run(&suites),
+        Task::Demo { reference } => demo::run(reference.as_deref()),
+        Task::Bench { layer_mib, rounds } => bench::run(layer_mib, rounds),
+        Task::Package => package::build(),
+        Task::Header { check: true } => header::check(),
+        Task::Header { check: false } => header::write(),
+    }
+}

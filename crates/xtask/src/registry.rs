@@ -1,0 +1,93 @@
+//! The project's test registry, started for the C program, the Pester files and the demo.
+
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use serde_json::Value;
+
+/// A running registry. Dropped, it ends.
+pub(crate) struct Registry {
+    child: Child,
+    control: String,
+    http: String,
+    https: String,
+    ca: PathBuf,
+}
+
+impl Registry {
+    /// Starts the program and waits until it serves.
+    pub(crate) fn start(program: &Path) -> Result<Self> {
+        let mut child = Command::new(program)
+            .arg("--until-stdin-closes")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .with_context(|| format!("cannot start {}", program.display()))?;
+        let ready = read_line(&mut child).and_then(|line| {
+            serde_json::from_str::<Value>(&line).with_context(|| format!("the test registry began with {line:?}"))
+        });
+        let text = |name: &str| {
+            let value = ready.as_ref().map(|ready| ready[name].as_str());
+            value.ok().flatten().map(str::to_owned)
+        };
+        let addresses = (text("control"), text("http"), text("https"), text("ca"));
+        if let (Some(control), Some(http), Some(https), Some(ca)) = addresses {
+            return Ok(Self { child, control, http, https, ca: ca.into() });
+        }
+        let _ = child.kill();
+        let status = child.wait()?;
+        ready?;
+        anyhow::bail!("the test registry told no addresses and ended with {status}")
+    }
+
+    /// `HOST:PORT` of the listener with TLS.
+    pub(crate) fn https(&self) -> &str {
+        &self.https
+    }
+
+    /// The certificate authority that signed the listener's certificate, PEM.
+    pub(crate) fn ca(&self) -> &Path {
+        &self.ca
+    }
+
+    /// Tells the addresses to a program that uses this registry.
+    pub(crate) fn describe_to<'a>(&self, command: &'a mut Command) -> &'a mut Command {
+        command
+            .env("WSLIMAGE_TEST_REGISTRY_CONTROL", &self.control)
+            .env("WSLIMAGE_TEST_REGISTRY_HTTP", &self.http)
+            .env("WSLIMAGE_TEST_REGISTRY_HTTPS", &self.https)
+            .env("WSLIMAGE_TEST_REGISTRY_CA", &self.ca)
+    }
+
+    /// Adds an image, described as the registry's documentation says.
+    pub(crate) fn add_image(&self, image: &Value) -> Result<()> {
+        ureq::post(format!("{}/images", self.control))
+            .send_json(image)
+            .context("the test registry did not take the image")?;
+        Ok(())
+    }
+}
+
+impl Drop for Registry {
+    fn drop(&mut self) {
+        // It ends by itself when its standard input closes, and takes its files along; one that hangs is ended.
+        drop(self.child.stdin.take());
+        let deadline = Instant::now() + Duration::from_secs(5);
+        while Instant::now() < deadline && matches!(self.child.try_wait(), Ok(None)) {
+            thread::sleep(Duration::from_millis(10));
+        }
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn read_line(child: &mut Child) -> Result<String> {
+    let output = child.stdout.as_mut().context("the test registry has no standard output")?;
+    let mut line = String::new();
+    BufReader::new(output).read_line(&mut line)?;
+    Ok(line)
+}

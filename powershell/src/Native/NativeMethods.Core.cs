@@ -1,0 +1,134 @@
+#if NET
+using System;
+using System.Reflection;
+using System.Runtime.InteropServices;
+
+namespace WslImage.Native;
+
+internal static partial class NativeMethods
+{
+    private const string Library = "wslimage";
+
+    // A resolver can be set once in the life of an assembly.
+    static NativeMethods() => NativeLibrary.SetDllImportResolver(typeof(NativeMethods).Assembly, Resolve);
+
+    [DllImport(Library, EntryPoint = "wslimage_error_kind_of", CallingConvention = CallingConvention.Cdecl)]
+    internal static extern ErrorKind ErrorKindOf(ErrorHandle error);
+
+    [DllImport(Library, EntryPoint = "wslimage_error_stage", CallingConvention = CallingConvention.Cdecl)]
+    internal static extern Stage ErrorStage(ErrorHandle error);
+
+    [DllImport(Library, EntryPoint = "wslimage_error_message", CallingConvention = CallingConvention.Cdecl)]
+    internal static extern IntPtr ErrorMessage(ErrorHandle error);
+
+    [DllImport(Library, EntryPoint = "wslimage_error_http_status", CallingConvention = CallingConvention.Cdecl)]
+    internal static extern ushort ErrorHttpStatus(ErrorHandle error);
+
+    [DllImport(Library, EntryPoint = "wslimage_error_registry_code", CallingConvention = CallingConvention.Cdecl)]
+    internal static extern IntPtr ErrorRegistryCode(ErrorHandle error);
+
+    [DllImport(Library, EntryPoint = "wslimage_error_retry_after_ms", CallingConvention = CallingConvention.Cdecl)]
+    internal static extern long ErrorRetryAfterMs(ErrorHandle error);
+
+    [DllImport(Library, EntryPoint = "wslimage_error_advice", CallingConvention = CallingConvention.Cdecl)]
+    internal static extern IntPtr ErrorAdvice(ErrorHandle error);
+
+    [DllImport(Library, EntryPoint = "wslimage_error_target", CallingConvention = CallingConvention.Cdecl)]
+    internal static extern IntPtr ErrorTarget(ErrorHandle error);
+
+    [DllImport(Library, EntryPoint = "wslimage_error_cause", CallingConvention = CallingConvention.Cdecl)]
+    internal static extern IntPtr ErrorCause(ErrorHandle error, UIntPtr index);
+
+    [DllImport(Library, EntryPoint = "wslimage_error_free", CallingConvention = CallingConvention.Cdecl)]
+    internal static extern void ErrorFree(IntPtr error);
+
+    [DllImport(Library, EntryPoint = "wslimage_client_new", CallingConvention = CallingConvention.Cdecl)]
+    internal static extern int ClientNew(in ClientOptions options, out IntPtr client, out IntPtr error);
+
+    [DllImport(Library, EntryPoint = "wslimage_client_free", CallingConvention = CallingConvention.Cdecl)]
+    internal static extern void ClientFree(IntPtr client);
+
+    [DllImport(Library, EntryPoint = "wslimage_manifest_start", CallingConvention = CallingConvention.Cdecl)]
+    internal static extern int ManifestStart(
+        ClientHandle client, in Image image, out IntPtr operation, out IntPtr error);
+
+    [DllImport(Library, EntryPoint = "wslimage_token_start", CallingConvention = CallingConvention.Cdecl)]
+    internal static extern int TokenStart(
+        ClientHandle client, in Image image, out IntPtr operation, out IntPtr error);
+
+    [DllImport(Library, EntryPoint = "wslimage_pull_start", CallingConvention = CallingConvention.Cdecl)]
+    internal static extern int PullStart(
+        ClientHandle client,
+        ManifestHandle manifest,
+        Utf8Argument destinationPath,
+        out IntPtr operation,
+        out IntPtr error);
+
+    [DllImport(Library, EntryPoint = "wslimage_operation_run", CallingConvention = CallingConvention.Cdecl)]
+    internal static extern int OperationRun(OperationHandle operation, ProgressCallback callback, IntPtr userdata);
+
+    [DllImport(Library, EntryPoint = "wslimage_operation_cancel", CallingConvention = CallingConvention.Cdecl)]
+    internal static extern int OperationCancel(OperationHandle operation);
+
+    [DllImport(Library, EntryPoint = "wslimage_operation_progress", CallingConvention = CallingConvention.Cdecl)]
+    internal static extern int OperationProgress(OperationHandle operation, ref Progress progress);
+
+    [DllImport(Library, EntryPoint = "wslimage_operation_notice", CallingConvention = CallingConvention.Cdecl)]
+    internal static extern IntPtr OperationNotice(OperationHandle operation, ulong index, out uint kind);
+
+    [DllImport(Library, EntryPoint = "wslimage_operation_take_manifest", CallingConvention = CallingConvention.Cdecl)]
+    internal static extern int OperationTakeManifest(OperationHandle operation, out IntPtr manifest, out IntPtr error);
+
+    [DllImport(Library, EntryPoint = "wslimage_operation_take_token", CallingConvention = CallingConvention.Cdecl)]
+    internal static extern int OperationTakeToken(OperationHandle operation, out IntPtr token, out IntPtr error);
+
+    [DllImport(Library, EntryPoint = "wslimage_operation_take_file", CallingConvention = CallingConvention.Cdecl)]
+    internal static extern int OperationTakeFile(OperationHandle operation, out IntPtr file, out IntPtr error);
+
+    [DllImport(Library, EntryPoint = "wslimage_operation_free", CallingConvention = CallingConvention.Cdecl)]
+    internal static extern void OperationFree(IntPtr operation);
+
+    [DllImport(Library, EntryPoint = "wslimage_manifest_reference", CallingConvention = CallingConvention.Cdecl)]
+    internal static extern IntPtr ManifestReference(ManifestHandle manifest);
+
+    [DllImport(Library, EntryPoint = "wslimage_manifest_metadata_json", CallingConvention = CallingConvention.Cdecl)]
+    internal static extern IntPtr ManifestMetadataJson(ManifestHandle manifest, out UIntPtr length);
+
+    [DllImport(
+        Library, EntryPoint = "wslimage_manifest_dropped_key_count", CallingConvention = CallingConvention.Cdecl)]
+    internal static extern UIntPtr ManifestDroppedKeyCount(ManifestHandle manifest);
+
+    [DllImport(Library, EntryPoint = "wslimage_manifest_dropped_key", CallingConvention = CallingConvention.Cdecl)]
+    internal static extern IntPtr ManifestDroppedKey(ManifestHandle manifest, UIntPtr index);
+
+    [DllImport(Library, EntryPoint = "wslimage_manifest_layer_media_type", CallingConvention = CallingConvention.Cdecl)]
+    internal static extern IntPtr ManifestLayerMediaType(ManifestHandle manifest, UIntPtr index);
+
+    [DllImport(Library, EntryPoint = "wslimage_manifest_layer_digest", CallingConvention = CallingConvention.Cdecl)]
+    internal static extern IntPtr ManifestLayerDigest(ManifestHandle manifest, UIntPtr index);
+
+    [DllImport(Library, EntryPoint = "wslimage_manifest_layer_size", CallingConvention = CallingConvention.Cdecl)]
+    internal static extern ulong ManifestLayerSize(ManifestHandle manifest, UIntPtr index);
+
+    [DllImport(Library, EntryPoint = "wslimage_manifest_free", CallingConvention = CallingConvention.Cdecl)]
+    internal static extern void ManifestFree(IntPtr manifest);
+
+    [DllImport(Library, EntryPoint = "wslimage_token_value", CallingConvention = CallingConvention.Cdecl)]
+    internal static extern IntPtr TokenValue(TokenHandle token);
+
+    [DllImport(Library, EntryPoint = "wslimage_token_free", CallingConvention = CallingConvention.Cdecl)]
+    internal static extern void TokenFree(IntPtr token);
+
+    [DllImport(Library, EntryPoint = "wslimage_file_digest", CallingConvention = CallingConvention.Cdecl)]
+    internal static extern IntPtr FileDigest(FileHandle file);
+
+    [DllImport(Library, EntryPoint = "wslimage_file_size", CallingConvention = CallingConvention.Cdecl)]
+    internal static extern ulong FileSize(FileHandle file);
+
+    [DllImport(Library, EntryPoint = "wslimage_file_free", CallingConvention = CallingConvention.Cdecl)]
+    internal static extern void FileFree(IntPtr file);
+
+    private static IntPtr Resolve(string name, Assembly assembly, DllImportSearchPath? searchPath) =>
+        name == Library ? _library : IntPtr.Zero;
+}
+#endif

@@ -1,0 +1,182 @@
+//! One request and its answer.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::header::CONTENT_LENGTH;
+use http::{Method, Request, Response, StatusCode};
+use tokio_util::sync::CancellationToken;
+
+use crate::body::{Body, Plan};
+use crate::connection::{Connection, Ending};
+use crate::distribution::{self, Answer};
+use crate::listener::Listener;
+use crate::log::{Log, LogEntry, headers_of};
+use crate::registry::State;
+use crate::route::{Fault, ReadyStep, Turn};
+
+/// What is sent of a body beyond its Content-Length.
+const MOST_EXCESS: u64 = 64 * 1024;
+
+/// A request's entry in the log. Dropped, it has ended.
+pub(crate) struct Exchange {
+    state: Arc<State>,
+    number: u64,
+    status: Option<u16>,
+    body_bytes: u64,
+    ended: bool,
+}
+
+impl Exchange {
+    fn new(state: Arc<State>, entry: LogEntry) -> Self {
+        let number = state.log.arrived(entry);
+        Self { state, number, status: None, body_bytes: 0, ended: false }
+    }
+
+    pub(crate) fn sent(&mut self, count: u64) {
+        self.body_bytes += count;
+    }
+
+    pub(crate) fn end(&mut self) {
+        if !std::mem::replace(&mut self.ended, true) {
+            self.log().ended(self.number, self.status, self.body_bytes);
+        }
+    }
+
+    fn log(&self) -> &Log {
+        &self.state.log
+    }
+}
+
+impl Drop for Exchange {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+/// Answers a request as its route wants, else as the registry does.
+pub(crate) async fn answer<B>(
+    state: Arc<State>,
+    listener: Arc<Listener>,
+    connection: Arc<Connection>,
+    request: Request<B>,
+) -> Response<Body> {
+    let path = request.uri().path();
+    let mut exchange = Exchange::new(
+        state.clone(),
+        LogEntry {
+            listener: listener.scheme().to_owned(),
+            connection: connection.number,
+            method: request.method().to_string(),
+            path: path.to_owned(),
+            query: request.uri().query().unwrap_or_default().to_owned(),
+            headers: headers_of(request.headers()),
+            status: None,
+            body_bytes: None,
+        },
+    );
+    let turn = state.routes.next(request.method().as_str(), path);
+    if let Some(Turn { step, deleted }) = &turn {
+        let delay = tokio::time::sleep(Duration::from_millis(step.delay_ms));
+        let deleted_before = step.delay_ms > 0 && deleted.run_until_cancelled(delay).await.is_none();
+        if deleted_before || step.close_before_response {
+            no_response(exchange, &connection, step.fault, deleted).await;
+        }
+    }
+    let step = turn.as_ref().map(|turn| &*turn.step);
+    let mut answer = match step {
+        Some(step) if !step.pass => Answer::new(step.status.unwrap_or(StatusCode::OK), step.content.clone()),
+        _ => {
+            let asked = distribution::Request {
+                method: request.method(),
+                path,
+                query: request.uri().query().unwrap_or_default(),
+                headers: request.headers(),
+            };
+            distribution::answer(&state.store, &state.auth, &listener, &asked)
+        }
+    };
+    if let Some(step) = step {
+        change(&mut answer, step);
+    }
+    exchange.status = Some(answer.status.as_u16());
+    respond(request.method(), answer, turn.as_ref(), connection, exchange)
+}
+
+/// Ends the connection, now or when the route is deleted, without an answer.
+async fn no_response(
+    mut exchange: Exchange,
+    connection: &Connection,
+    fault: Option<(u64, Fault)>,
+    deleted: &CancellationToken,
+) -> ! {
+    if let Some((_, Fault::Stall)) = fault {
+        deleted.cancelled().await;
+    }
+    exchange.end();
+    connection.end(match fault {
+        Some((_, Fault::Reset)) => Ending::Reset,
+        _ => Ending::Close,
+    });
+    std::future::pending().await
+}
+
+fn change(answer: &mut Answer, step: &ReadyStep) {
+    if let Some(status) = step.status {
+        answer.status = status;
+    }
+    for name in step.headers.keys() {
+        answer.headers.remove(name);
+        for value in step.headers.get_all(name) {
+            answer.headers.append(name.clone(), value.clone());
+        }
+    }
+}
+
+fn respond(
+    method: &Method,
+    answer: Answer,
+    turn: Option<&Turn>,
+    connection: Arc<Connection>,
+    exchange: Exchange,
+) -> Response<Body> {
+    let length = answer.range.end - answer.range.start;
+    let step = turn.map(|turn| &*turn.step);
+    let promised = match step {
+        Some(step) if step.chunked => None,
+        Some(ReadyStep { content_length: Some(promised), .. }) => Some(*promised),
+        _ => Some(length),
+    };
+    let sent = length.min(promised.unwrap_or(length));
+    let is_short = promised.is_some_and(|promised| promised > length);
+    let mut plan = Plan { is_announced: promised == Some(sent), ..Plan::default() };
+    if let Some(Turn { step, deleted }) = turn {
+        plan.deleted = deleted.clone();
+        plan.bytes_per_second = step.bytes_per_second;
+        plan.fault = step.fault.filter(|(after, _)| *after <= sent);
+    }
+    if is_short && plan.fault.is_none() {
+        plan.fault = Some((sent, step.and_then(|step| step.fault).map_or(Fault::Cut, |(_, fault)| fault)));
+    }
+    if length > sent {
+        let excess = answer.range.start + sent..answer.range.start + length.min(sent.saturating_add(MOST_EXCESS));
+        // A file that cannot be read any more has no excess either.
+        plan.excess = answer.content.read(excess).unwrap_or_default();
+    }
+
+    let bodiless = matches!(answer.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
+    let mut headers = answer.headers;
+    if let Some(promised) = promised.filter(|_| !bodiless) {
+        headers.insert(CONTENT_LENGTH, promised.into());
+    }
+    let body = if bodiless || method == Method::HEAD || promised == Some(0) {
+        Body::none(plan, connection, exchange)
+    } else {
+        let part = answer.range.start..answer.range.start + sent;
+        Body::new(answer.content.reader(part), sent, plan, connection, exchange)
+    };
+    let mut response = Response::new(body);
+    *response.status_mut() = answer.status;
+    *response.headers_mut() = headers;
+    response
+}

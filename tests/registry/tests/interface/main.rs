@@ -1,0 +1,6 @@
+//! What a test author relies on, seen by a client.
+
+mod client;
+mod control;
+mod faults;
+mod images;
