@@ -81,6 +81,7 @@ unsafe fn read_options(options: *const wslimage_client_options) -> Result<Client
         skip_certificate_check: options.skip_certificate_check,
         plain_http: options.plain_http,
         user_agent: user_agent.map(ToOwned::to_owned),
+        ..ClientOptions::default()
     })
 }
 

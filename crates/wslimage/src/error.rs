@@ -51,6 +51,10 @@ pub enum ErrorKind {
     Cancelled = 18,
     /// A defect of this library.
     Internal = 19,
+    /// The proxy refused or could not reach the registry.
+    Proxy = 20,
+    /// A registry that the configuration of this machine blocks.
+    Blocked = 21,
 }
 
 /// A failure: what was attempted, on what, what came back and, where known, what to do.

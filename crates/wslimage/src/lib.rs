@@ -20,6 +20,7 @@
 
 mod blob;
 mod digest;
+mod environment;
 mod error;
 mod manifest;
 mod metadata;
@@ -29,6 +30,7 @@ mod pull;
 mod reference;
 mod registry;
 
+pub use environment::Environment;
 pub use error::{Error, ErrorKind, Result};
 pub use manifest::Layer;
 pub use metadata::Metadata;
@@ -37,6 +39,6 @@ pub use platform::Platform;
 pub use progress::{Job, Notice, Observer, Stage};
 pub use pull::{Image, ImageRequest, PulledFile, pull, resolve};
 pub use reference::{Reference, Registry, Repository, Version};
-pub use registry::{Client, ClientOptions, Credential};
+pub use registry::{Client, ClientOptions, Credential, MirrorLocation, Proxy, ProxyServer, RetryPolicy};
 pub use secrecy::{ExposeSecret, SecretString};
 pub use tokio_util::sync::CancellationToken;

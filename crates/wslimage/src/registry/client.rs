@@ -13,8 +13,9 @@ use url::Url;
 
 use super::answer::{from_status, speaks_no_tls};
 use super::challenge::{self, Challenge};
+use super::options::ClientOptions;
 use super::token::{self, TokenRequest};
-use super::transport::{Authorization, ClientOptions, Request, Transport};
+use super::transport::{Authorization, Request, Transport};
 use crate::digest;
 use crate::error::{Error, ErrorKind, Result, printable};
 use crate::progress::{Job, Stage};

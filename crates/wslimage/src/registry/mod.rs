@@ -6,10 +6,11 @@
 mod answer;
 mod challenge;
 mod client;
+mod options;
 mod tls;
 mod token;
 mod transport;
 
 pub use client::Client;
 pub(crate) use client::{Attempt, Fetched, Session};
-pub use transport::{ClientOptions, Credential};
+pub use options::{ClientOptions, Credential, MirrorLocation, Proxy, ProxyServer, RetryPolicy};

@@ -8,7 +8,8 @@ use serde::Deserialize;
 use url::Url;
 
 use super::answer::{from_status, without_query};
-use super::transport::{Authorization, Credential, Request, Transport, host};
+use super::options::Credential;
+use super::transport::{Authorization, Request, Transport, host};
 use crate::error::{Error, ErrorKind, Result, printable};
 use crate::progress::Job;
 

@@ -1,8 +1,6 @@
 //! One request and its answer: what is sent along, which redirects are followed, what is bounded.
 
 use std::fmt;
-use std::path::PathBuf;
-use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http_auth::basic::encode_credentials;
@@ -12,41 +10,13 @@ use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
 use super::answer::{from_transport, without_query};
+use super::options::{ClientOptions, Credential};
 use super::tls;
 use crate::error::{Error, ErrorKind, Result};
 use crate::progress::Job;
 
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
-/// The longest time without a byte.
-const STALL_TIMEOUT: Duration = Duration::from_secs(30);
 /// As many as browsers and Go follow.
 const MOST_REDIRECTS: usize = 10;
-
-/// A user name and password, or an access token in the password's place. `Debug` does not print the secret.
-#[derive(Clone, Debug)]
-pub struct Credential {
-    /// The user name.
-    pub username: String,
-    /// The password.
-    pub password: SecretString,
-}
-
-/// How registries are reached. The default is https with the operating system's trust, anonymous.
-#[derive(Clone, Debug, Default)]
-pub struct ClientOptions {
-    /// Who signs in; `None` is anonymous. It goes to the registry that is asked and to the token service that this
-    /// registry names, to nobody else.
-    pub credential: Option<Credential>,
-    /// A PEM file with certificates of authorities to trust beside those of the operating system.
-    pub ca_certificate: Option<PathBuf>,
-    /// Whether any certificate is taken. Anybody between here and the registry can then read and alter what is sent.
-    pub skip_certificate_check: bool,
-    /// Whether registries are asked by plain http, with passwords too. Without it only a registry on this machine is,
-    /// anonymously, when it does not speak https.
-    pub plain_http: bool,
-    /// Stands behind the product's own name in `User-Agent`.
-    pub user_agent: Option<String>,
-}
 
 /// What goes into `Authorization`.
 #[derive(Clone)]
@@ -105,8 +75,8 @@ impl Transport {
             .tls_backend_preconfigured(tls)
             .user_agent(user_agent)
             .redirect(reqwest::redirect::Policy::none())
-            .connect_timeout(CONNECT_TIMEOUT)
-            .read_timeout(STALL_TIMEOUT)
+            .connect_timeout(options.connect_timeout)
+            .read_timeout(options.stall_timeout)
             .build()
             .map_err(|error| {
                 Error::new(ErrorKind::InvalidArgument, "The HTTP client could not be made").caused_by(error)

@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex};
 
 use tempfile::TempDir;
 use wslimage::{
-    CancellationToken, Client, ClientOptions, Credential, Image, ImageRequest, Job, Notice, Observer, PulledFile,
-    Result, SecretString, Stage,
+    CancellationToken, Client, ClientOptions, Credential, Environment, Image, ImageRequest, Job, Notice, Observer,
+    PulledFile, Result, SecretString, Stage,
 };
 use wslimage_test_registry::{self as registry, Blob, ImageDigests, Route, Step, TestRegistry};
 
@@ -48,6 +48,7 @@ impl Fixture {
     pub(crate) fn options(&self) -> ClientOptions {
         ClientOptions {
             ca_certificate: Some(self.registry.ca_certificate_path().to_owned()),
+            environment: Environment::default(),
             ..ClientOptions::default()
         }
     }
