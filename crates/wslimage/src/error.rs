@@ -77,6 +77,7 @@ struct Details {
     http_status: Option<u16>,
     registry_code: Option<String>,
     retry_after: Option<Duration>,
+    is_lookup: bool,
 }
 
 impl Details {
@@ -106,6 +107,7 @@ impl Error {
             http_status: None,
             registry_code: None,
             retry_after: None,
+            is_lookup: false,
         };
         Self { details: Box::new(details), source: None }
     }
@@ -154,6 +156,16 @@ impl Error {
     pub(crate) fn with_retry_after(mut self, retry_after: Option<Duration>) -> Self {
         self.details.retry_after = retry_after;
         self
+    }
+
+    /// A failure to find the address of a name.
+    pub(crate) fn in_lookup(mut self) -> Self {
+        self.details.is_lookup = true;
+        self
+    }
+
+    pub(crate) fn is_lookup(&self) -> bool {
+        self.details.is_lookup
     }
 
     pub(crate) fn caused_by(mut self, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {

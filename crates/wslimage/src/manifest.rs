@@ -41,6 +41,7 @@ pub struct Layer {
     media_type: MediaType,
     digest: Digest,
     size: u64,
+    urls: Option<Vec<String>>,
 }
 
 impl Layer {
@@ -57,6 +58,11 @@ impl Layer {
     /// The length of the blob in bytes, as the manifest says it.
     pub fn size(&self) -> u64 {
         self.size
+    }
+
+    /// Where the blob is too (OCI image-spec, descriptor.md, `urls`): registries need not hold a foreign layer.
+    pub fn urls(&self) -> &[String] {
+        self.urls.as_deref().unwrap_or_default()
     }
 }
 

@@ -14,7 +14,7 @@ use crate::metadata::Metadata;
 use crate::platform::Platform;
 use crate::progress::{Job, Stage};
 use crate::reference::Reference;
-use crate::registry::{Attempt, Client, Fetched, Session};
+use crate::registry::{Attempt, Client, Fetched, Session, nobody_to_ask};
 
 /// Which image, for which platform, with which right.
 #[derive(Clone, Debug)]
@@ -119,8 +119,30 @@ impl PulledFile {
 /// [`ErrorKind::NoPlatform`] when there is no manifest for the platform; [`ErrorKind::UnsupportedImage`] for an image of
 /// several layers.
 pub async fn resolve(client: &Client, request: ImageRequest, job: &Job) -> Result<Image> {
+    let mut sessions = client.sessions(&request.reference, request.token.as_ref())?.into_iter();
+    loop {
+        let session = sessions.next().ok_or_else(nobody_to_ask)?;
+        match find(&session, &request, job).await {
+            Err(error) if session.is_left_after(&error) => client.leave_mirror(&session, &error, job),
+            found => {
+                let Found { platform, manifest, layers, config, metadata } = found?;
+                return Ok(Image { request, platform, manifest, config, metadata, layers });
+            }
+        }
+    }
+}
+
+/// What one place says of an image.
+struct Found {
+    platform: Platform,
+    manifest: Fetched,
+    layers: Vec<Layer>,
+    config: Bytes,
+    metadata: Metadata,
+}
+
+async fn find(session: &Session, request: &ImageRequest, job: &Job) -> Result<Found> {
     let reference = &request.reference;
-    let session = Session::new(client, reference.repository(), request.token.as_ref());
     let accept = manifest::accepted_media_types();
     let path = format!("manifests/{}", reference.version());
     let answer = if session.is_signed_in(job).await? {
@@ -130,7 +152,7 @@ pub async fn resolve(client: &Client, request: ImageRequest, job: &Job) -> Resul
         session.sign_in(Method::GET, &path, &accept, job).await?
     };
     job.observer().stage(Stage::Resolving);
-    let image = async {
+    let found = async {
         job.verbose(format!("Getting docker image manifest {}...", session.url(&path)?));
         let found = session.manifest(reference.version(), &accept, answer, reference.digest(), job).await?;
         let (manifest, document, listed_platform) =
@@ -138,7 +160,7 @@ pub async fn resolve(client: &Client, request: ImageRequest, job: &Job) -> Resul
                 Document::Manifest(document) => (found, document, None),
                 Document::Index(entries) => {
                     let entry = choose(&entries, &request.platform)?;
-                    let (manifest, document) = manifest_of(&session, entry, &request.platform, job).await?;
+                    let (manifest, document) = manifest_of(session, entry, &request.platform, job).await?;
                     (manifest, document, entry.platform.clone())
                 }
             };
@@ -152,15 +174,9 @@ pub async fn resolve(client: &Client, request: ImageRequest, job: &Job) -> Resul
             None => expect_platform(&config, &request.platform)?,
         };
         let metadata = Metadata::from_config(&config)?;
-        Ok((platform, manifest, document.layers, config, metadata))
+        Ok(Found { platform, manifest, layers: document.layers, config, metadata })
     };
-    let image: Result<_> = image.await;
-    match image {
-        Ok((platform, manifest, layers, config, metadata)) => {
-            Ok(Image { request, platform, manifest, config, metadata, layers })
-        }
-        Err(error) => Err(Attempt::Manifest.failed(error, &reference.to_string())),
-    }
+    found.await.map_err(|error| Attempt::Manifest.failed(error, &reference.to_string()))
 }
 
 /// Fetches an image into the file `destination`, which appears, or is replaced, only when all of it is there and verified.
@@ -176,8 +192,8 @@ pub async fn pull(client: &Client, image: &Image, destination: &Path, job: &Job)
     let destination = Destination::new(destination)?;
     job.observer().expects(1, layer.size());
     job.observer().stage(Stage::Downloading);
-    let session = Session::new(client, image.reference().repository(), image.request.token.as_ref());
-    blob::download(&session, layer, &destination, job).await?;
+    let sessions = client.sessions(image.reference(), image.request.token.as_ref())?;
+    blob::download(client, sessions, layer, &destination, job).await?;
     job.observer().stage(Stage::Done);
     Ok(PulledFile { path: destination.path().to_owned(), digest: layer.digest().clone(), size: layer.size() })
 }

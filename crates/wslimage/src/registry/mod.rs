@@ -3,14 +3,26 @@
 //! `transport` sends one request and follows redirects; `challenge` and `token` turn a 401 into what must be sent next;
 //! `client` puts them together for manifests and blobs; `answer` turns what came back into errors.
 
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
 mod answer;
 mod challenge;
 mod client;
+mod endpoint;
 mod options;
+mod retry;
+mod session;
+mod sign_in;
 mod tls;
 mod token;
 mod transport;
 
 pub use client::Client;
-pub(crate) use client::{Attempt, Fetched, Session};
+pub(crate) use client::{Attempt, nobody_to_ask};
 pub use options::{ClientOptions, Credential, MirrorLocation, Proxy, ProxyServer, RetryPolicy};
+pub(crate) use retry::Retries;
+pub(crate) use session::{BlobPart, Fetched, Session};
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -2,16 +2,19 @@
 
 use std::fmt;
 
+use std::collections::{HashMap, HashSet};
+use std::sync::Mutex;
+
 use bytes::{Bytes, BytesMut};
 use http_auth::basic::encode_credentials;
-use reqwest::header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, HeaderValue, LOCATION};
+use reqwest::header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION};
 use reqwest::{Method, Response, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
 use super::answer::{from_transport, without_query};
 use super::options::{ClientOptions, Credential};
-use super::tls;
+use super::{lock, tls};
 use crate::error::{Error, ErrorKind, Result};
 use crate::progress::Job;
 
@@ -53,16 +56,29 @@ pub(super) struct Request<'a> {
     pub(super) url: Url,
     pub(super) accept: &'a str,
     pub(super) authorization: Option<&'a Authorization>,
+    pub(super) headers: HeaderMap,
+    /// A form to send (`application/x-www-form-urlencoded`). It holds secrets: it goes to the origin that was asked only.
+    pub(super) form: Option<&'a SecretString>,
+}
+
+impl<'a> Request<'a> {
+    pub(super) fn new(method: Method, url: Url, accept: &'a str) -> Self {
+        Self { method, url, accept, authorization: None, headers: HeaderMap::new(), form: None }
+    }
 }
 
 /// Sends requests; connections are kept for the next ones.
 pub(super) struct Transport {
-    http: reqwest::Client,
+    options: ClientOptions,
+    user_agent: HeaderValue,
+    /// By host and port: trust may differ.
+    clients: Mutex<HashMap<String, reqwest::Client>>,
+    /// Hosts whose certificates are not looked at, by configuration.
+    insecure: Mutex<HashSet<String>>,
 }
 
 impl Transport {
     pub(super) fn new(options: &ClientOptions) -> Result<Self> {
-        let tls = tls::client_config(options.ca_certificate.as_deref(), options.skip_certificate_check)?;
         let product = concat!("WslImage/", env!("CARGO_PKG_VERSION"));
         let user_agent = match &options.user_agent {
             Some(more) => format!("{product} {more}"),
@@ -71,39 +87,91 @@ impl Transport {
         let user_agent = HeaderValue::from_str(&user_agent).map_err(|_| {
             Error::new(ErrorKind::InvalidArgument, "The user agent has characters that cannot stand in a header")
         })?;
-        let http = reqwest::Client::builder()
+        let transport =
+            Self { options: options.clone(), user_agent, clients: Mutex::default(), insecure: Mutex::default() };
+        // What cannot be used is told before anybody is asked.
+        transport.build(false)?;
+        Ok(transport)
+    }
+
+    /// From now on any certificate of `host` (with its port) is taken.
+    pub(super) fn trust_blindly(&self, host: &str) {
+        lock(&self.insecure).insert(host.to_owned());
+    }
+
+    fn client(&self, url: &Url) -> Result<reqwest::Client> {
+        let host = host(url);
+        let mut clients = lock(&self.clients);
+        if let Some(client) = clients.get(&host) {
+            return Ok(client.clone());
+        }
+        let is_insecure = lock(&self.insecure).contains(&host);
+        let client = self.build(is_insecure)?;
+        clients.insert(host, client.clone());
+        Ok(client)
+    }
+
+    fn build(&self, is_insecure: bool) -> Result<reqwest::Client> {
+        let options = &self.options;
+        let skip_certificate_check = options.skip_certificate_check || is_insecure;
+        let tls = tls::client_config(options.ca_certificate.as_deref(), skip_certificate_check)?;
+        reqwest::Client::builder()
             .tls_backend_preconfigured(tls)
-            .user_agent(user_agent)
+            .user_agent(self.user_agent.clone())
             .redirect(reqwest::redirect::Policy::none())
             .connect_timeout(options.connect_timeout)
             .read_timeout(options.stall_timeout)
             .build()
             .map_err(|error| {
                 Error::new(ErrorKind::InvalidArgument, "The HTTP client could not be made").caused_by(error)
-            })?;
-        Ok(Self { http })
+            })
     }
 
-    /// Sends `request` and follows redirects. `Authorization` goes to the origin (scheme, host, port) that was asked
-    /// first, never elsewhere.
+    /// Sends `request` and follows redirects. `Authorization` and a form go to the origin (scheme, host, port) that was
+    /// asked first, never elsewhere.
     pub(super) async fn send(&self, request: Request<'_>, job: &Job) -> Result<Response> {
         let origin = request.url.origin();
         let mut url = request.url;
+        let mut form = request.form;
+        let mut method = request.method;
         for _ in 0..=MOST_REDIRECTS {
             let mut builder = self
-                .http
-                .request(request.method.clone(), url.clone())
+                .client(&url)?
+                .request(method.clone(), url.clone())
+                .headers(request.headers.clone())
                 .header(ACCEPT, request.accept)
                 // A blob is what its digest says, not what a server makes of it on the way.
                 .header(ACCEPT_ENCODING, "identity");
-            if let Some(authorization) = request.authorization.filter(|_| url.origin() == origin) {
-                builder = builder.header(AUTHORIZATION, authorization.header()?);
+            if url.origin() == origin {
+                if let Some(authorization) = request.authorization {
+                    builder = builder.header(AUTHORIZATION, authorization.header()?);
+                }
+                if let Some(form) = form {
+                    builder = builder
+                        .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
+                        .body(form.expose_secret().to_owned());
+                }
             }
             let response = job.or_cancelled(builder.send()).await?.map_err(|error| from_transport(error, &url))?;
             if !is_redirect(response.status()) {
                 return Ok(response);
             }
-            url = redirect_target(&url, &response)?;
+            let target = redirect_target(&url, &response)?;
+            if form.is_some() {
+                if target.origin() != origin {
+                    return Err(Error::new(
+                        ErrorKind::Insecure,
+                        format!("{} redirects a login to {}, which is refused", host(&url), host(&target)),
+                    )
+                    .target(without_query(&url)));
+                }
+                // 307 and 308 repeat the request (RFC 9110 section 15.4); after the others it becomes a GET.
+                if !matches!(response.status().as_u16(), 307 | 308) {
+                    form = None;
+                    method = Method::GET;
+                }
+            }
+            url = target;
         }
         Err(Error::new(
             ErrorKind::InvalidResponse,

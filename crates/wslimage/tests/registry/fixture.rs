@@ -2,11 +2,12 @@
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use tempfile::TempDir;
 use wslimage::{
     CancellationToken, Client, ClientOptions, Credential, Environment, Image, ImageRequest, Job, Notice, Observer,
-    PulledFile, Result, SecretString, Stage,
+    PulledFile, Result, RetryPolicy, SecretString, Stage,
 };
 use wslimage_test_registry::{self as registry, Blob, ImageDigests, Route, Step, TestRegistry};
 
@@ -49,6 +50,11 @@ impl Fixture {
         ClientOptions {
             ca_certificate: Some(self.registry.ca_certificate_path().to_owned()),
             environment: Environment::default(),
+            retry: RetryPolicy {
+                maximum_retries: 2,
+                first_wait: Duration::from_millis(1),
+                maximum_wait: Duration::from_secs(1),
+            },
             ..ClientOptions::default()
         }
     }
