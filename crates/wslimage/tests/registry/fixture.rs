@@ -159,6 +159,12 @@ impl Recorder {
             .collect()
     }
 
+    /// The bytes that were told as arrived.
+    pub(crate) fn advanced(&self) -> u64 {
+        let told = self.0.lock().expect("the events");
+        told.iter().map(|event| if let Event::Advanced(_, bytes) = event { *bytes } else { 0 }).sum()
+    }
+
     fn add(&self, event: Event) {
         self.0.lock().expect("the events").push(event);
     }

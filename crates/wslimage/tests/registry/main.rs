@@ -4,4 +4,5 @@ mod example;
 mod faults;
 mod fixture;
 mod pull;
+mod resume;
 mod sign_in;
