@@ -1,11 +1,13 @@
 //! One registry over HTTP, by the OCI distribution-spec.
 //!
 //! `transport` sends one request and follows redirects; `challenge` and `token` turn a 401 into what must be sent next;
-//! `client` puts them together for manifests and blobs; `answer` turns what came back into errors.
+//! `credentials` finds the logins of this machine; `client` puts them together for manifests and blobs; `answer` turns
+//! what came back into errors.
 
 mod answer;
 mod challenge;
 mod client;
+mod credentials;
 mod options;
 mod tls;
 mod token;
