@@ -49,7 +49,7 @@ pub(super) fn program_name(name: &str) -> String {
 /// `timeout`, or when `job` is cancelled.
 ///
 /// # Errors
-/// [`ErrorKind::Cancelled`] only.
+/// [`ErrorKind::Cancelled`] when `job` is.
 pub(super) async fn ask(
     name: &str,
     server: &str,

@@ -30,7 +30,7 @@ const HELPER_TIMEOUT: Duration = Duration::from_secs(10);
 /// What cannot be read or run is a warning of `job`, and no login.
 ///
 /// # Errors
-/// [`crate::ErrorKind::Cancelled`] only.
+/// [`crate::ErrorKind::Cancelled`] when `job` is.
 pub(super) async fn find(
     environment: &Environment,
     registry: &Registry,
