@@ -94,6 +94,10 @@ impl Job {
         self.observer.notice(Notice::Verbose(line));
     }
 
+    pub(crate) fn warning(&self, line: String) {
+        self.observer.notice(Notice::Warning(line));
+    }
+
     pub(crate) fn is_cancelled(&self) -> bool {
         self.cancellation.is_cancelled()
     }

@@ -7,6 +7,7 @@ use reqwest::{Method, StatusCode};
 use secrecy::SecretString;
 
 use super::answer::from_status;
+use super::credentials;
 use super::endpoint::Endpoint;
 use super::lock;
 use super::options::{ClientOptions, Credential};
@@ -164,7 +165,8 @@ impl Client {
         if let Some(known) = logins.get(&endpoint.name()) {
             return Ok(known.clone());
         }
-        let found: Option<Credential> = None;
+        let repository = endpoint.repository.as_ref();
+        let found = credentials::find(&self.options().environment, &endpoint.registry, repository, job).await?;
         logins.insert(endpoint.name(), found.clone());
         Ok(found)
     }
