@@ -213,7 +213,8 @@ impl Error {
         let mut causes: Vec<String> = Vec::new();
         let mut next: Option<&(dyn std::error::Error + 'static)> = self.source.as_deref().map(|source| source as _);
         while let Some(error) = next {
-            let text = error.to_string();
+            // Readers of JSON quote what a server sent.
+            let text = printable(&error.to_string());
             if causes.last() != Some(&text) {
                 causes.push(text);
             }

@@ -134,7 +134,8 @@ fn no_manifests() -> Error {
 
 fn parse_member<'a, T: Deserialize<'a>>(value: &'a RawValue, name: &str) -> Result<T> {
     serde_json::from_str(value.get()).map_err(|error| {
-        Error::new(ErrorKind::InvalidResponse, format!("\"{name}\" of the manifest cannot be read: {error}"))
+        let reason = crate::error::printable(&error.to_string());
+        Error::new(ErrorKind::InvalidResponse, format!("\"{name}\" of the manifest cannot be read: {reason}"))
             .caused_by(error)
     })
 }

@@ -354,7 +354,11 @@ impl Session {
                 let page: Page = serde_json::from_slice(&body).map_err(|error| {
                     Error::new(
                         ErrorKind::InvalidResponse,
-                        format!("{} sent a list of tags that is none ({error})", self.endpoint.registry),
+                        format!(
+                            "{} sent a list of tags that is none ({})",
+                            self.endpoint.registry,
+                            printable(&error.to_string())
+                        ),
                     )
                     .target(without_query(first))
                 })?;
