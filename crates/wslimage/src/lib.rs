@@ -19,6 +19,7 @@
 //! token cancels; a cancelled future still has to be awaited, because it then removes what it has begun.
 
 mod blob;
+mod cache;
 mod digest;
 mod environment;
 mod error;
@@ -30,6 +31,7 @@ mod pull;
 mod reference;
 mod registry;
 
+pub use cache::{Cache, CacheEntry, CacheFilter, RemovedEntries};
 pub use environment::Environment;
 pub use error::{Error, ErrorKind, Result};
 pub use manifest::Layer;
