@@ -23,6 +23,7 @@ mod cache;
 mod digest;
 mod environment;
 mod error;
+mod kept;
 mod manifest;
 mod metadata;
 mod platform;

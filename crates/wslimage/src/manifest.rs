@@ -128,6 +128,16 @@ pub(crate) fn parse_document(json: &[u8], content_type: Option<&str>) -> Result<
     Ok(Document::Manifest(ImageManifest { config: parse_member(config, "config")?, layers }))
 }
 
+/// The media type that a manifest gives itself.
+pub(crate) fn media_type(json: &[u8]) -> Option<String> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Members {
+        media_type: Option<String>,
+    }
+    serde_json::from_slice::<Members>(json).ok()?.media_type
+}
+
 fn no_manifests() -> Error {
     Error::new(ErrorKind::UnsupportedImage, "No manifests found in the image manifest")
 }

@@ -8,8 +8,10 @@ use reqwest::Method;
 use secrecy::SecretString;
 
 use crate::blob::{self, Destination};
+use crate::cache::Cache;
 use crate::error::{Error, ErrorKind, Result};
-use crate::manifest::{self, Document, ImageManifest, IndexEntry, Layer};
+use crate::kept::Kept;
+use crate::manifest::{self, ConfigDescriptor, Document, ImageManifest, IndexEntry, Layer};
 use crate::metadata::Metadata;
 use crate::platform::Platform;
 use crate::progress::{Job, Stage};
@@ -122,7 +124,7 @@ pub async fn resolve(client: &Client, request: ImageRequest, job: &Job) -> Resul
     let mut sessions = client.sessions(&request.reference, request.token.as_ref())?.into_iter();
     loop {
         let session = sessions.next().ok_or_else(nobody_to_ask)?;
-        match find(&session, &request, job).await {
+        match find(&session, client.cache(), &request, job).await {
             Err(error) if session.is_left_after(&error) => client.leave_mirror(&session, &error, job),
             found => {
                 let Found { platform, manifest, layers, config, metadata } = found?;
@@ -141,11 +143,16 @@ struct Found {
     metadata: Metadata,
 }
 
-async fn find(session: &Session, request: &ImageRequest, job: &Job) -> Result<Found> {
+async fn find(session: &Session, cache: Option<&Cache>, request: &ImageRequest, job: &Job) -> Result<Found> {
     let reference = &request.reference;
+    let kept = Kept::new(cache, job);
     let accept = manifest::accepted_media_types();
+    let known = match reference.digest() {
+        Some(digest) => kept.manifest(digest).await?,
+        None => None,
+    };
     let path = format!("manifests/{}", reference.version());
-    let answer = if session.is_signed_in(job).await? {
+    let answer = if known.is_some() || session.is_signed_in(job).await? {
         None
     } else {
         session.announce_sign_in(job);
@@ -153,22 +160,26 @@ async fn find(session: &Session, request: &ImageRequest, job: &Job) -> Result<Fo
     };
     job.observer().stage(Stage::Resolving);
     let found = async {
-        job.verbose(format!("Getting docker image manifest {}...", session.url(&path)?));
-        let found = session.manifest(reference.version(), &accept, answer, reference.digest(), job).await?;
+        let found = match known {
+            Some(known) => known,
+            None => {
+                job.verbose(format!("Getting docker image manifest {}...", session.url(&path)?));
+                let found = session.manifest(reference.version(), &accept, answer, reference.digest(), job).await?;
+                kept.keep(&found.digest, &found.bytes).await?;
+                found
+            }
+        };
         let (manifest, document, listed_platform) =
             match manifest::parse_document(&found.bytes, found.media_type.as_deref())? {
                 Document::Manifest(document) => (found, document, None),
                 Document::Index(entries) => {
                     let entry = choose(&entries, &request.platform)?;
-                    let (manifest, document) = manifest_of(session, entry, &request.platform, job).await?;
+                    let (manifest, document) = manifest_of(session, &kept, entry, &request.platform, job).await?;
                     (manifest, document, entry.platform.clone())
                 }
             };
         expect_one_layer(&document.layers, reference)?;
-        let config = &document.config;
-        let path = format!("blobs/{}", config.digest);
-        job.verbose(format!("Getting docker image config {}...", session.url(&path)?));
-        let config = session.config(&config.digest, config.media_type.as_ref(), job).await?;
+        let config = config_of(session, &kept, &document.config, job).await?;
         let platform = match listed_platform {
             Some(platform) => platform,
             None => expect_platform(&config, &request.platform)?,
@@ -177,6 +188,14 @@ async fn find(session: &Session, request: &ImageRequest, job: &Job) -> Result<Fo
         Ok(Found { platform, manifest, layers: document.layers, config, metadata })
     };
     found.await.map_err(|error| Attempt::Manifest.failed(error, &reference.to_string()))
+}
+
+async fn config_of(session: &Session, kept: &Kept<'_>, config: &ConfigDescriptor, job: &Job) -> Result<Bytes> {
+    let fetch = async {
+        job.verbose(format!("Getting docker image config {}...", session.url(&format!("blobs/{}", config.digest))?));
+        session.config(&config.digest, config.media_type.as_ref(), job).await
+    };
+    kept.config_or(&config.digest, fetch).await
 }
 
 /// Fetches an image into the file `destination`, which appears, or is replaced, only when all of it is there and verified.
@@ -238,14 +257,18 @@ fn no_platform<'a>(wanted: &Platform, offered: impl Iterator<Item = &'a Platform
 
 async fn manifest_of(
     session: &Session,
+    kept: &Kept<'_>,
     entry: &IndexEntry,
     platform: &Platform,
     job: &Job,
 ) -> Result<(Fetched, ImageManifest)> {
-    let url = session.url(&format!("manifests/{}", entry.digest))?;
-    job.verbose(format!("Getting docker image {} manifest {url}...", platform.architecture()));
-    let accept = entry.media_type.as_ref();
-    let manifest = session.manifest(entry.digest.as_ref(), accept, None, Some(&entry.digest), job).await?;
+    let fetch = async {
+        let url = session.url(&format!("manifests/{}", entry.digest))?;
+        job.verbose(format!("Getting docker image {} manifest {url}...", platform.architecture()));
+        let accept = entry.media_type.as_ref();
+        session.manifest(entry.digest.as_ref(), accept, None, Some(&entry.digest), job).await
+    };
+    let manifest = kept.manifest_or(&entry.digest, fetch).await?;
     if manifest.bytes.len() as u64 != entry.size {
         return Err(Error::new(
             ErrorKind::InvalidResponse,

@@ -90,6 +90,11 @@ impl Fetch {
         }
     }
 
+    /// Which of the sessions is asked.
+    pub(super) fn session(&self) -> usize {
+        self.place().session
+    }
+
     /// Fetches all of it.
     pub(super) async fn run(self: &Arc<Self>, start: u64) -> Result<()> {
         let mut adapt = Adapt::new(self.client.options().maximum_connections);

@@ -38,26 +38,11 @@ pub(crate) struct CachedBlob {
     size: u64,
 }
 
-impl CachedBlob {
-    pub(crate) fn file(&self) -> &File {
-        &self.file
-    }
-
-    /// Its length in bytes.
-    pub(crate) fn size(&self) -> u64 {
-        self.size
-    }
-}
-
 impl CacheSlot {
     pub(super) fn new(digest: &Digest, path: PathBuf, partial: PathBuf, lock: LockedFile, job: &Job) -> Result<Self> {
         // Bytes that cannot be verified are not kept.
         Hasher::for_digest(digest)?;
         Ok(Self { digest: digest.clone(), path, partial, job: job.clone(), _lock: lock })
-    }
-
-    pub(crate) fn digest(&self) -> &Digest {
-        &self.digest
     }
 
     /// The blob, marked as used now. `None` when it is not there. One that has not `size` bytes is removed.

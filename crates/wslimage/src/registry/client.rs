@@ -15,6 +15,7 @@ use super::retry::retry;
 use super::session::Session;
 use super::sign_in::SignIn;
 use super::transport::Transport;
+use crate::cache::Cache;
 use crate::error::{Error, ErrorKind, Result};
 use crate::progress::{Job, Stage};
 use crate::reference::{Reference, Registry, Repository};
@@ -35,6 +36,7 @@ struct Shared {
     /// What was found for a repository, by host and repository. Its lock is held while one is looked for, so that a
     /// helper program is asked once.
     logins: tokio::sync::Mutex<HashMap<String, Option<Credential>>>,
+    cache: Option<Cache>,
     /// Mirrors that have failed are not asked again.
     failed_mirrors: Mutex<HashSet<Registry>>,
 }
@@ -43,12 +45,16 @@ impl Client {
     /// A client that works as `options` say.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidArgument`] when the CA certificate file cannot be used.
+    /// [`ErrorKind::InvalidArgument`] when the CA certificate file cannot be used; [`ErrorKind::File`] when the cache is
+    /// no folder.
     pub fn new(options: ClientOptions) -> Result<Self> {
         let transport = Transport::new(&options)?;
+        let cache = options.cache.clone().or_else(|| options.environment.path("WSLIMAGE_CACHE"));
+        let cache = cache.map(Cache::open).transpose()?;
         Ok(Self(Arc::new(Shared {
             options,
             transport,
+            cache,
             is_https: Mutex::default(),
             sign_ins: Mutex::default(),
             logins: tokio::sync::Mutex::default(),
@@ -138,6 +144,10 @@ impl Client {
 
     pub(crate) fn options(&self) -> &ClientOptions {
         &self.0.options
+    }
+
+    pub(crate) fn cache(&self) -> Option<&Cache> {
+        self.0.cache.as_ref()
     }
 
     pub(super) fn transport(&self) -> &Transport {

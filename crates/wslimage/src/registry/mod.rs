@@ -24,7 +24,7 @@ pub use client::Client;
 pub(crate) use client::{Attempt, nobody_to_ask};
 pub use options::{ClientOptions, Credential, MirrorLocation, Proxy, ProxyServer, RetryPolicy};
 pub(crate) use retry::Retries;
-pub(crate) use session::{BlobPart, Fetched, Session};
+pub(crate) use session::{BlobPart, Fetched, LARGEST_CONFIG, LARGEST_MANIFEST, Session};
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)

@@ -23,8 +23,8 @@ use crate::progress::{Job, Stage};
 use crate::reference::{Registry, Repository};
 
 /// OCI distribution-spec, "Pushing Manifests": registries need not take more, so no image needs more.
-const LARGEST_MANIFEST: usize = 4 * 1024 * 1024;
-const LARGEST_CONFIG: usize = 16 * 1024 * 1024;
+pub(crate) const LARGEST_MANIFEST: usize = 4 * 1024 * 1024;
+pub(crate) const LARGEST_CONFIG: usize = 16 * 1024 * 1024;
 /// One page of tags; a hundred thousand long ones fit.
 const LARGEST_TAG_PAGE: usize = 16 * 1024 * 1024;
 

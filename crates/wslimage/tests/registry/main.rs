@@ -1,8 +1,10 @@
 //! The library against a registry, as a user of the library sees it.
 
+mod cache;
 mod example;
 mod faults;
 mod fixture;
+mod mirrors;
 mod pull;
 mod resume;
 mod sign_in;
