@@ -7,4 +7,5 @@ mod fixture;
 mod mirrors;
 mod pull;
 mod resume;
+mod retry;
 mod sign_in;
