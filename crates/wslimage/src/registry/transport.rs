@@ -71,8 +71,10 @@ impl<'a> Request<'a> {
 pub(super) struct Transport {
     options: ClientOptions,
     user_agent: HeaderValue,
-    /// By host and port: trust may differ.
-    clients: Mutex<HashMap<String, reqwest::Client>>,
+    /// For all hosts that are trusted as the options say.
+    client: reqwest::Client,
+    /// For the others, by host and port.
+    others: Mutex<HashMap<String, reqwest::Client>>,
     /// Hosts whose certificates are not looked at, by configuration.
     insecure: Mutex<HashSet<String>>,
 }
@@ -87,11 +89,9 @@ impl Transport {
         let user_agent = HeaderValue::from_str(&user_agent).map_err(|_| {
             Error::new(ErrorKind::InvalidArgument, "The user agent has characters that cannot stand in a header")
         })?;
-        let transport =
-            Self { options: options.clone(), user_agent, clients: Mutex::default(), insecure: Mutex::default() };
-        // What cannot be used is told before anybody is asked.
-        transport.build(false)?;
-        Ok(transport)
+        let client = build(options, &user_agent, false)?;
+        let (others, insecure) = Default::default();
+        Ok(Self { options: options.clone(), user_agent, client, others, insecure })
     }
 
     /// From now on any certificate of `host` (with its port) is taken.
@@ -101,30 +101,17 @@ impl Transport {
 
     fn client(&self, url: &Url) -> Result<reqwest::Client> {
         let host = host(url);
-        let mut clients = lock(&self.clients);
-        if let Some(client) = clients.get(&host) {
+        let is_insecure = lock(&self.insecure).contains(&host);
+        if !is_insecure {
+            return Ok(self.client.clone());
+        }
+        let mut others = lock(&self.others);
+        if let Some(client) = others.get(&host) {
             return Ok(client.clone());
         }
-        let is_insecure = lock(&self.insecure).contains(&host);
-        let client = self.build(is_insecure)?;
-        clients.insert(host, client.clone());
+        let client = build(&self.options, &self.user_agent, is_insecure)?;
+        others.insert(host, client.clone());
         Ok(client)
-    }
-
-    fn build(&self, is_insecure: bool) -> Result<reqwest::Client> {
-        let options = &self.options;
-        let skip_certificate_check = options.skip_certificate_check || is_insecure;
-        let tls = tls::client_config(options.ca_certificate.as_deref(), skip_certificate_check)?;
-        reqwest::Client::builder()
-            .tls_backend_preconfigured(tls)
-            .user_agent(self.user_agent.clone())
-            .redirect(reqwest::redirect::Policy::none())
-            .connect_timeout(options.connect_timeout)
-            .read_timeout(options.stall_timeout)
-            .build()
-            .map_err(|error| {
-                Error::new(ErrorKind::InvalidArgument, "The HTTP client could not be made").caused_by(error)
-            })
     }
 
     /// Sends `request` and follows redirects. `Authorization` and a form go to the origin (scheme, host, port) that was
@@ -208,6 +195,19 @@ impl Transport {
         }
         Ok(body.freeze())
     }
+}
+
+fn build(options: &ClientOptions, user_agent: &HeaderValue, is_insecure: bool) -> Result<reqwest::Client> {
+    let skip_certificate_check = options.skip_certificate_check || is_insecure;
+    let tls = tls::client_config(options.ca_certificate.as_deref(), skip_certificate_check)?;
+    reqwest::Client::builder()
+        .tls_backend_preconfigured(tls)
+        .user_agent(user_agent.clone())
+        .redirect(reqwest::redirect::Policy::none())
+        .connect_timeout(options.connect_timeout)
+        .read_timeout(options.stall_timeout)
+        .build()
+        .map_err(|error| Error::new(ErrorKind::InvalidArgument, "The HTTP client could not be made").caused_by(error))
 }
 
 fn is_redirect(status: StatusCode) -> bool {
