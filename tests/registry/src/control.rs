@@ -26,6 +26,7 @@ pub(crate) async fn run(socket: TcpListener, state: Arc<State>, stopped: Cancell
         .route("/blobs", post(add_blob))
         .route("/manifests", post(add_manifest))
         .route("/auth", put(set_auth))
+        .route("/expire", post(expire_tokens))
         .route("/routes", post(add_route).delete(delete_routes))
         .route("/log", get(log).delete(delete_log))
         .route("/wait", get(wait))
@@ -76,6 +77,17 @@ struct RepositoryAuth {
 async fn set_auth(Shared(state): Shared<Arc<State>>, Json(of): Json<RepositoryAuth>) -> Result<StatusCode> {
     state.auth.set(&of.repository, of.auth)?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RepositoryName {
+    repository: String,
+}
+
+async fn expire_tokens(Shared(state): Shared<Arc<State>>, Json(of): Json<RepositoryName>) -> StatusCode {
+    state.auth.expire_tokens(&of.repository);
+    StatusCode::NO_CONTENT
 }
 
 async fn add_route(Shared(state): Shared<Arc<State>>, Json(route): Json<Route>) -> Result<StatusCode> {

@@ -1,6 +1,7 @@
 //! What the registry answers when it behaves: the pull endpoints of the
 //! [OCI distribution specification](https://github.com/opencontainers/distribution-spec/blob/main/spec.md).
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use http::header::{ACCEPT_RANGES, ALLOW, CONTENT_RANGE, CONTENT_TYPE, ETAG, HeaderName, IF_RANGE, LINK, RANGE};
@@ -109,16 +110,20 @@ pub(crate) struct Request<'a> {
     pub(crate) path: &'a str,
     pub(crate) query: &'a str,
     pub(crate) headers: &'a HeaderMap,
+    /// The fields of a form in the body.
+    pub(crate) form: &'a BTreeMap<String, String>,
 }
 
 pub(crate) fn answer(store: &Store, auth: &AuthTable, listener: &Listener, request: &Request<'_>) -> Answer {
-    if request.method != Method::GET && request.method != Method::HEAD {
+    let path = percent_decode_str(request.path).decode_utf8_lossy();
+    let is_token = path == "/token" || path.starts_with("/token/");
+    let reads = request.method == Method::GET || request.method == Method::HEAD;
+    if !reads && !(is_token && request.method == Method::POST) {
         let refusal = Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "UNSUPPORTED", "the operation is unsupported");
         return Answer::from(refusal).with(ALLOW, "GET, HEAD");
     }
-    let path = percent_decode_str(request.path).decode_utf8_lossy();
-    if path == "/token" || path.starts_with("/token/") {
-        return auth.token(request.query, request.headers);
+    if is_token {
+        return auth.token(request);
     }
     let Some((repository, resource)) = parse(&path) else {
         return Refusal::new(StatusCode::NOT_FOUND, "UNSUPPORTED", "there is nothing here").into();

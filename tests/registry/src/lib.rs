@@ -41,6 +41,7 @@ mod registry;
 mod route;
 mod store;
 mod tls;
+mod token;
 
 pub use auth::{Auth, Basic, Bearer, TokenField};
 pub use error::{Error, Result};

@@ -160,6 +160,11 @@ impl TestRegistry {
         self.state.auth.set(repository, auth)
     }
 
+    /// Makes all tokens that were given for a repository worthless, as if their time were over.
+    pub fn expire_tokens(&self, repository: &str) {
+        self.state.auth.expire_tokens(repository);
+    }
+
     /// Says what is answered at a path instead of what would be.
     ///
     /// # Errors

@@ -71,6 +71,9 @@ pub struct Step {
     pub pass: bool,
     /// The connection is closed before any answer; reset with `reset_after`, kept open silently with `stall_after`.
     pub close_before_response: bool,
+    /// All tokens of the path's repository are worthless from when this answer begins; this request's own was looked at
+    /// before.
+    pub expire_tokens: bool,
 }
 
 impl Step {
@@ -129,6 +132,7 @@ pub(crate) struct ReadyStep {
     pub(crate) chunked: bool,
     pub(crate) content_length: Option<u64>,
     pub(crate) close_before_response: bool,
+    pub(crate) expire_tokens: bool,
 }
 
 impl TryFrom<&Step> for ReadyStep {
@@ -200,6 +204,7 @@ impl TryFrom<&Step> for ReadyStep {
             chunked: step.chunked,
             content_length: step.content_length,
             close_before_response: step.close_before_response,
+            expire_tokens: step.expire_tokens,
         })
     }
 }

@@ -80,6 +80,8 @@ async fn everything_is_set_up_by_json() -> Outcome {
         json!({"scheme": "basic", "username": "u", "password": "p"}),
         json!({"scheme": "bearer", "anonymous": false, "username": "u", "password": "p", "tokenField": "access_token"}),
         json!({"scheme": "bearer", "deny": true, "denyStatus": 403}),
+        json!({"scheme": "bearer", "identityToken": "i", "postStatus": 404, "expiresIn": 1, "issuedAt": "x",
+            "maximumUses": 1}),
         json!({"scheme": "none"}),
     ] {
         let open = auth["scheme"] == "none";
@@ -88,6 +90,9 @@ async fn everything_is_set_up_by_json() -> Outcome {
         assert_eq!(status, 204, "{answer}");
         assert_eq!(get("manifests/odd".into()).await.status(), if open { 200 } else { 401 });
     }
+
+    let body = Some(json!({"repository": "a/b"}));
+    assert_eq!(call(&registry, Method::POST, "/expire", body).await.0, 204);
 
     let steps = json!([{"status": 503, "headers": {"a": "b", "c": ["d", "e"]}, "bodyBase64": "YnVzeQ=="}]);
     let route = json!({"method": "GET", "path": "/v2/a/b/*", "steps": steps});

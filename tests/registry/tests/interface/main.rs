@@ -4,3 +4,4 @@ mod client;
 mod control;
 mod faults;
 mod images;
+mod tokens;
