@@ -10,13 +10,15 @@ use http_body_util::{BodyExt as _, Limited};
 use hyper::body::Incoming;
 use tokio_util::sync::CancellationToken;
 
+use crate::blob::RangeRules;
 use crate::body::{Body, Plan};
 use crate::connection::{Connection, Ending};
 use crate::distribution::{self, Answer};
 use crate::listener::Listener;
 use crate::log::{Log, LogEntry, headers_of};
 use crate::registry::State;
-use crate::route::{Fault, ReadyStep, Turn};
+use crate::route::Turn;
+use crate::step::{Fault, ReadyStep};
 
 /// What is sent of a body beyond its Content-Length.
 const MOST_EXCESS: u64 = 64 * 1024;
@@ -83,6 +85,9 @@ pub(crate) async fn answer(
             body_bytes: None,
         },
     );
+    if let Some(latency) = state.latency.of(listener.scheme()) {
+        tokio::time::sleep(latency).await;
+    }
     let turn = state.routes.next(head.method.as_str(), path);
     if let Some(Turn { step, deleted }) = &turn {
         let delay = tokio::time::sleep(Duration::from_millis(step.delay_ms));
@@ -95,8 +100,15 @@ pub(crate) async fn answer(
     let mut answer = match step {
         Some(step) if !step.pass => Answer::new(step.status.unwrap_or(StatusCode::OK), step.content.clone()),
         _ => {
-            let asked =
-                distribution::Request { method: &head.method, path, query, headers: &head.headers, form: &form };
+            let no_rules = RangeRules::default();
+            let asked = distribution::Request {
+                method: &head.method,
+                path,
+                query,
+                headers: &head.headers,
+                form: &form,
+                range_rules: step.map_or(&no_rules, |step| &step.range_rules),
+            };
             distribution::answer(&state.store, &state.auth, &listener, &asked)
         }
     };
@@ -180,6 +192,7 @@ fn respond(
     if let Some(Turn { step, deleted }) = turn {
         plan.deleted = deleted.clone();
         plan.bytes_per_second = step.bytes_per_second;
+        plan.connection_cut_after = step.connection_cut_after;
         plan.fault = step.fault.filter(|(after, _)| *after <= sent);
     }
     if is_short && plan.fault.is_none() {

@@ -68,17 +68,20 @@ impl Applicant {
 
     /// The applicant of an [OAuth 2 request](https://distribution.github.io/distribution/spec/auth/oauth/), or what is
     /// wrong with it.
-    fn of_form(form: &BTreeMap<String, String>) -> Result<Self, Answer> {
+    fn of_form(form: &BTreeMap<String, String>) -> Result<Self, OauthError> {
         let field = |name: &str| match form.get(name) {
             Some(value) if !value.is_empty() => Ok(value.clone()),
-            _ => Err(oauth_error("invalid_request", &format!("the form has no {name}"))),
+            _ => Err(OauthError { code: "invalid_request", description: format!("the form has no {name}") }),
         };
         field("service")?;
         field("client_id")?;
         match field("grant_type")?.as_str() {
             "password" => Ok(Self::User { username: field("username")?, password: field("password")? }),
             "refresh_token" => Ok(Self::Holder { refresh_token: field("refresh_token")? }),
-            other => Err(oauth_error("unsupported_grant_type", &format!("the grant_type {other} is unknown"))),
+            other => Err(OauthError {
+                code: "unsupported_grant_type",
+                description: format!("the grant_type {other} is unknown"),
+            }),
         }
     }
 
@@ -112,7 +115,7 @@ pub(crate) fn answer<'a>(
     let applicant = if is_post { Applicant::of_form(request.form) } else { Ok(Applicant::of_headers(request.headers)) };
     let applicant = match applicant {
         Ok(applicant) => applicant,
-        Err(answer) => return answer,
+        Err(error) => return error.into(),
     };
     for bearer in bearers() {
         if bearer.deny {
@@ -192,8 +195,16 @@ fn refusal(status: u16) -> Answer {
 }
 
 /// An error as [RFC 6749, section 5.2](https://www.rfc-editor.org/rfc/rfc6749#section-5.2) has it.
-fn oauth_error(error: &str, description: &str) -> Answer {
-    Answer::json(StatusCode::BAD_REQUEST, &json!({"error": error, "error_description": description}))
+struct OauthError {
+    code: &'static str,
+    description: String,
+}
+
+impl From<OauthError> for Answer {
+    fn from(error: OauthError) -> Self {
+        let described = json!({"error": error.code, "error_description": error.description});
+        Self::json(StatusCode::BAD_REQUEST, &described)
+    }
 }
 
 /// What nobody guesses.

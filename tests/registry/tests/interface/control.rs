@@ -4,7 +4,7 @@ use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use crate::client::{Outcome, client, json};
+use crate::client::{Outcome, client, header, json};
 use reqwest::Method;
 use serde_json::{Value, json};
 use wslimage_test_registry::{Addresses, TestRegistry};
@@ -93,6 +93,18 @@ async fn everything_is_set_up_by_json() -> Outcome {
 
     let body = Some(json!({"repository": "a/b"}));
     assert_eq!(call(&registry, Method::POST, "/expire", body).await.0, 204);
+
+    let steps = json!([{
+        "pass": true, "expireTokens": true, "connectionCutAfter": 1_000_000, "ignoreRange": true, "rangeShift": -1,
+        "contentRange": "", "rangeStatus": 416, "etag": "\"x\"", "acceptRanges": false,
+    }]);
+    let route = json!({"path": "/v2/a/b/blobs/*", "steps": steps});
+    assert_eq!(call(&registry, Method::POST, "/routes", Some(route)).await.0, 204);
+    let answer = get(format!("blobs/{digest}")).await;
+    assert_eq!((header(&answer, "etag"), header(&answer, "accept-ranges")), ("\"x\"", ""));
+    for latency in [json!({"latencyMs": 1, "listener": "http"}), json!({"latencyMs": 0})] {
+        assert_eq!(call(&registry, Method::PUT, "/latency", Some(latency)).await.0, 204);
+    }
 
     let steps = json!([{"status": 503, "headers": {"a": "b", "c": ["d", "e"]}, "bodyBase64": "YnVzeQ=="}]);
     let route = json!({"method": "GET", "path": "/v2/a/b/*", "steps": steps});
