@@ -15,7 +15,7 @@ use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use crate::connection::{Connection, Ending};
 use crate::content::Reader;
 use crate::exchange::Exchange;
-use crate::route::Fault;
+use crate::step::Fault;
 
 /// What happens to a body.
 #[derive(Default)]
@@ -23,6 +23,8 @@ pub(crate) struct Plan {
     /// The bytes after which the fault comes.
     pub(crate) fault: Option<(u64, Fault)>,
     pub(crate) bytes_per_second: Option<u64>,
+    /// The bytes of all bodies on the connection after which it is closed.
+    pub(crate) connection_cut_after: Option<u64>,
     /// The Content-Length is what is sent, so that the answer is over with its last byte.
     pub(crate) is_announced: bool,
     /// Bytes that follow although the Content-Length does not cover them.
@@ -38,6 +40,7 @@ pub(crate) struct Body {
     sent: u64,
     fault: Option<(u64, Fault)>,
     pace: Option<Pace>,
+    connection_cut_after: Option<u64>,
     is_announced: bool,
     excess: Bytes,
     deleted: CancellationToken,
@@ -60,6 +63,7 @@ impl Body {
             sent: 0,
             fault: plan.fault,
             pace: plan.bytes_per_second.map(Pace::new),
+            connection_cut_after: plan.connection_cut_after,
             is_announced: plan.is_announced,
             excess: plan.excess,
             deleted: plan.deleted,
@@ -81,6 +85,11 @@ impl Body {
         self.fault.map_or(u64::MAX, |(after, _)| after - self.sent)
     }
 
+    /// How many bytes may come before the connection is closed because of all that it has carried.
+    fn until_connection_cut(&self) -> u64 {
+        self.connection_cut_after.map_or(u64::MAX, |after| after.saturating_sub(self.connection.body_bytes()))
+    }
+
     fn end(&mut self, ending: Ending) {
         self.exchange.end();
         self.connection.end(ending);
@@ -92,6 +101,7 @@ impl Body {
         match self.fault {
             Some((after, Fault::Cut)) if after == self.sent => self.end(Ending::Close),
             Some((after, Fault::Reset)) if after == self.sent => self.end(Ending::Reset),
+            _ if self.until_connection_cut() == 0 => self.end(Ending::Close),
             _ if !self.excess.is_empty() => {
                 let excess = std::mem::take(&mut self.excess);
                 self.end(Ending::CloseAfter(excess));
@@ -120,11 +130,15 @@ impl http_body::Body for Body {
             }
             return Poll::Pending;
         }
+        if this.until_connection_cut() == 0 {
+            this.end(Ending::Close);
+            return Poll::Pending;
+        }
         if this.left == 0 {
             this.exchange.end();
             return Poll::Ready(None);
         }
-        let mut limit = this.left.min(this.until_fault());
+        let mut limit = this.left.min(this.until_fault()).min(this.until_connection_cut());
         if let Some(pace) = &mut this.pace {
             ready!(pace.poll(&this.connection, context));
             limit = limit.min(pace.slice());
@@ -141,6 +155,7 @@ impl http_body::Body for Body {
         this.left -= count;
         this.sent += count;
         this.exchange.sent(count);
+        this.connection.count_body_bytes(count);
         if this.left == 0 && this.is_announced {
             this.end_with_last_byte();
         }

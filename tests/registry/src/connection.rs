@@ -7,6 +7,7 @@
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -39,11 +40,21 @@ pub(crate) struct Connection {
     ending: Mutex<Option<Ending>>,
     /// When the next bytes are due on a connection with a speed.
     pub(crate) due: Mutex<Instant>,
+    body_bytes: AtomicU64,
 }
 
 impl Connection {
     pub(crate) fn new(number: u64) -> Self {
-        Self { number, ending: Mutex::new(None), due: Mutex::new(Instant::now()) }
+        Self { number, ending: Mutex::new(None), due: Mutex::new(Instant::now()), body_bytes: AtomicU64::new(0) }
+    }
+
+    /// The bytes of all bodies so far.
+    pub(crate) fn body_bytes(&self) -> u64 {
+        self.body_bytes.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn count_body_bytes(&self, count: u64) {
+        self.body_bytes.fetch_add(count, Ordering::Relaxed);
     }
 
     /// Ends the connection as soon as all that was written before is sent. The caller, polled by hyper, must have

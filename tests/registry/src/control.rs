@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use crate::auth::Auth;
 use crate::error::{Error, Result};
 use crate::image::{Image, Manifest, RepositoryBlob};
+use crate::latency::Latency;
 use crate::log::{LogEntry, LogFilter, WaitFor};
 use crate::registry::State;
 use crate::route::Route;
@@ -26,7 +27,9 @@ pub(crate) async fn run(socket: TcpListener, state: Arc<State>, stopped: Cancell
         .route("/blobs", post(add_blob))
         .route("/manifests", post(add_manifest))
         .route("/auth", put(set_auth))
+        .route("/expire", post(expire_tokens))
         .route("/routes", post(add_route).delete(delete_routes))
+        .route("/latency", put(set_latency))
         .route("/log", get(log).delete(delete_log))
         .route("/wait", get(wait))
         .layer(DefaultBodyLimit::disable())
@@ -78,6 +81,17 @@ async fn set_auth(Shared(state): Shared<Arc<State>>, Json(of): Json<RepositoryAu
     Ok(StatusCode::NO_CONTENT)
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RepositoryName {
+    repository: String,
+}
+
+async fn expire_tokens(Shared(state): Shared<Arc<State>>, Json(of): Json<RepositoryName>) -> StatusCode {
+    state.auth.expire_tokens(&of.repository);
+    StatusCode::NO_CONTENT
+}
+
 async fn add_route(Shared(state): Shared<Arc<State>>, Json(route): Json<Route>) -> Result<StatusCode> {
     state.routes.add(&route)?;
     Ok(StatusCode::NO_CONTENT)
@@ -91,6 +105,11 @@ struct RoutePath {
 
 async fn delete_routes(Shared(state): Shared<Arc<State>>, Query(of): Query<RoutePath>) -> StatusCode {
     state.routes.delete(&of.path);
+    StatusCode::NO_CONTENT
+}
+
+async fn set_latency(Shared(state): Shared<Arc<State>>, Json(latency): Json<Latency>) -> StatusCode {
+    state.latency.set(latency);
     StatusCode::NO_CONTENT
 }
 

@@ -27,6 +27,7 @@
 //! ```
 
 mod auth;
+mod blob;
 mod body;
 mod connection;
 mod content;
@@ -35,16 +36,21 @@ mod distribution;
 mod error;
 mod exchange;
 mod image;
+mod latency;
 mod listener;
 mod log;
 mod registry;
 mod route;
+mod step;
 mod store;
 mod tls;
+mod token;
 
 pub use auth::{Auth, Basic, Bearer, TokenField};
 pub use error::{Error, Result};
 pub use image::{Blob, Descriptor, Image, ImageDigests, Layers, Manifest, Platform, RepositoryBlob};
+pub use latency::Latency;
 pub use log::{LogEntry, LogFilter, WaitFor};
 pub use registry::{Addresses, TestRegistry};
-pub use route::{HeaderValues, Route, Step};
+pub use route::Route;
+pub use step::{HeaderValues, Step};

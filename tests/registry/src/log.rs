@@ -28,6 +28,9 @@ pub struct LogEntry {
     pub query: String,
     /// The headers, names in lower case; several of one name are joined by `, `.
     pub headers: BTreeMap<String, String>,
+    /// The fields of a form in the body, as they came, secrets too; several of one name are joined by a space.
+    #[serde(default)]
+    pub form: BTreeMap<String, String>,
     /// The status. `None` until the answer has ended, and for a request that got none.
     pub status: Option<u16>,
     /// The bytes of the body that were sent. `None` until the answer has ended.

@@ -13,6 +13,7 @@ use crate::auth::{Auth, AuthTable};
 use crate::control;
 use crate::error::{Error, Result};
 use crate::image::{Descriptor, Image, ImageDigests, Manifest, RepositoryBlob};
+use crate::latency::{Latencies, Latency};
 use crate::listener::{self, Listener};
 use crate::log::{Log, LogEntry, LogFilter, WaitFor};
 use crate::route::{Route, RouteTable};
@@ -39,6 +40,7 @@ pub(crate) struct State {
     pub(crate) auth: AuthTable,
     pub(crate) routes: RouteTable,
     pub(crate) log: Log,
+    pub(crate) latency: Latencies,
     connections: AtomicU64,
 }
 
@@ -160,6 +162,11 @@ impl TestRegistry {
         self.state.auth.set(repository, auth)
     }
 
+    /// Makes all tokens that were given for a repository worthless, as if their time were over.
+    pub fn expire_tokens(&self, repository: &str) {
+        self.state.auth.expire_tokens(repository);
+    }
+
     /// Says what is answered at a path instead of what would be.
     ///
     /// # Errors
@@ -171,6 +178,12 @@ impl TestRegistry {
     /// Deletes all routes with exactly this path. Answers that stall or wait because of one lose their connection.
     pub fn delete_routes(&self, path: &str) {
         self.state.routes.delete(path);
+    }
+
+    /// Says how long a listener, or each of them, waits before an answer. It is for all repositories, so for a test with
+    /// a registry of its own.
+    pub fn set_latency(&self, latency: Latency) {
+        self.state.latency.set(latency);
     }
 
     /// The requests for a repository, in the order of arrival.
