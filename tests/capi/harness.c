@@ -110,11 +110,14 @@ void check_error(wslimage_error *error, uint32_t kind, uint32_t stage, const cha
   wslimage_error_free(error);
 }
 
+const char *const NO_VARIABLES[] = {NULL};
+
 wslimage_client_options client_options(void)
 {
   wslimage_client_options options;
   memset(&options, 0, sizeof options);
   options.size = sizeof options;
+  options.environment = NO_VARIABLES;
   return options;
 }
 

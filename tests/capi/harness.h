@@ -50,6 +50,9 @@ char *text(const char *format, ...)
 #define CHECK_ERROR(error, kind, stage, message) check_error((error), (kind), (stage), (message), __FILE__, __LINE__)
 void check_error(wslimage_error *error, uint32_t kind, uint32_t stage, const char *message, const char *file, int line);
 
+/* An environment that leads to no login, proxy or mirror of this machine. */
+extern const char *const NO_VARIABLES[];
+
 /* A client that trusts the test registry. */
 wslimage_client *trusting_client(void);
 wslimage_client *client_with(const wslimage_client_options *options);
@@ -80,6 +83,8 @@ char *content_of(size_t length, uint32_t seed);
 
 void library_tests(void);
 void option_tests(void);
+void reference_tests(void);
+void tag_tests(void);
 void pull_tests(void);
 void manifest_tests(void);
 void login_tests(void);

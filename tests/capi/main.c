@@ -18,6 +18,8 @@ int main(void)
   }
   library_tests();
   option_tests();
+  reference_tests();
+  tag_tests();
   pull_tests();
   manifest_tests();
   login_tests();

@@ -137,7 +137,7 @@ static int32_t use_the_operation(void *userdata, const wslimage_progress *progre
   wslimage_status ended = wslimage_operation_wait(reentrant->operation, 0);
   CHECK(ended == WSLIMAGE_STATUS_OK || ended == WSLIMAGE_STATUS_PENDING);
   for (uint64_t i = 0; i < progress->notice_count; i++) {
-    CHECK(wslimage_operation_notice(reentrant->operation, i, NULL) != NULL);
+    CHECK(wslimage_operation_notice(reentrant->operation, i, NULL, NULL) != NULL);
   }
   /* It may end between the two calls. */
   wslimage_status taken = wslimage_operation_take_file(reentrant->operation, &file, NULL);

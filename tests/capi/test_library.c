@@ -3,7 +3,7 @@
 #include "harness.h"
 
 /* What the values mean never changes, so they stand here a second time. */
-_Static_assert(WSLIMAGE_ABI_VERSION == 1, "ABI version");
+_Static_assert(WSLIMAGE_ABI_VERSION == 2, "ABI version");
 _Static_assert(sizeof(wslimage_status) == 4 && (wslimage_status)-1 < 0, "wslimage_status is int32_t");
 _Static_assert(sizeof(wslimage_error_kind) == 4 && sizeof(wslimage_stage) == 4 && sizeof(wslimage_notice_kind) == 4,
                "enumerations are 4 bytes wide");
@@ -19,7 +19,8 @@ _Static_assert(WSLIMAGE_ERROR_KIND_INVALID_ARGUMENT == 1 && WSLIMAGE_ERROR_KIND_
                  WSLIMAGE_ERROR_KIND_NO_PLATFORM == 13 && WSLIMAGE_ERROR_KIND_UNSUPPORTED_IMAGE == 14 &&
                  WSLIMAGE_ERROR_KIND_DIGEST_MISMATCH == 15 && WSLIMAGE_ERROR_KIND_FILE == 16 &&
                  WSLIMAGE_ERROR_KIND_INSECURE == 17 && WSLIMAGE_ERROR_KIND_CANCELLED == 18 &&
-                 WSLIMAGE_ERROR_KIND_INTERNAL == 19,
+                 WSLIMAGE_ERROR_KIND_INTERNAL == 19 && WSLIMAGE_ERROR_KIND_PROXY == 20 &&
+                 WSLIMAGE_ERROR_KIND_BLOCKED == 21,
                "kinds of errors");
 _Static_assert(WSLIMAGE_STAGE_STARTING == 0 && WSLIMAGE_STAGE_AUTHENTICATING == 1 && WSLIMAGE_STAGE_RESOLVING == 2 &&
                  WSLIMAGE_STAGE_DOWNLOADING == 3 && WSLIMAGE_STAGE_FINISHING == 4 && WSLIMAGE_STAGE_DONE == 5,
@@ -40,6 +41,8 @@ static void freeing_null_does_nothing(void)
   wslimage_client_free(NULL);
   wslimage_operation_free(NULL);
   wslimage_manifest_free(NULL);
+  wslimage_reference_free(NULL);
+  wslimage_tags_free(NULL);
   wslimage_token_free(NULL);
   wslimage_file_free(NULL);
 }
@@ -79,9 +82,16 @@ static void reading_null_says_nothing(void)
   CHECK(wslimage_file_digest(NULL) == NULL);
   CHECK_NUMBER(wslimage_file_size(NULL), 0);
 
-  uint32_t kind = 7;
-  CHECK(wslimage_operation_notice(NULL, 0, &kind) == NULL && kind == 0);
-  CHECK(wslimage_operation_notice(NULL, 0, NULL) == NULL);
+  CHECK(wslimage_reference_text(NULL) == NULL);
+  CHECK(wslimage_reference_registry(NULL) == NULL);
+  CHECK(wslimage_reference_repository(NULL) == NULL);
+  CHECK(wslimage_reference_version(NULL) == NULL);
+  CHECK_NUMBER(wslimage_tags_count(NULL), 0);
+  CHECK(wslimage_tags_get(NULL, 0) == NULL);
+
+  uint32_t kind = 7, stage = 7;
+  CHECK(wslimage_operation_notice(NULL, 0, &kind, &stage) == NULL && kind == 0 && stage == 0);
+  CHECK(wslimage_operation_notice(NULL, 0, NULL, NULL) == NULL);
 }
 
 /* A pointer that is left as it is would be freed by the caller. */
@@ -103,6 +113,8 @@ static void null_where_something_must_be_is_an_invalid_argument(void)
   wslimage_image image = image_of("localhost:1", "a/b", "latest");
   wslimage_operation *operation = MARK(wslimage_operation);
   wslimage_manifest *manifest = MARK(wslimage_manifest);
+  wslimage_reference *reference = MARK(wslimage_reference);
+  wslimage_tags *tags = MARK(wslimage_tags);
   wslimage_token *token = MARK(wslimage_token);
   wslimage_file *file = MARK(wslimage_file);
 
@@ -123,6 +135,20 @@ static void null_where_something_must_be_is_an_invalid_argument(void)
   CHECK_REFUSED(wslimage_token_start(client, NULL, &operation, &error), "image is NULL");
   CHECK_REFUSED(wslimage_token_start(client, &image, NULL, &error), "operation is NULL");
   CHECK_NUMBER(wslimage_token_start(NULL, NULL, NULL, NULL), WSLIMAGE_STATUS_INVALID_ARGUMENT);
+
+  CHECK_REFUSED(wslimage_reference_new(NULL, &reference, &error), "image is NULL");
+  CHECK(reference == NULL);
+  CHECK_REFUSED(wslimage_reference_new(&image, NULL, &error), "reference is NULL");
+  CHECK_NUMBER(wslimage_reference_new(NULL, NULL, NULL), WSLIMAGE_STATUS_INVALID_ARGUMENT);
+
+  operation = MARK(wslimage_operation);
+  CHECK_REFUSED(wslimage_tags_start(NULL, &image, &operation, &error), "client is NULL");
+  CHECK(operation == NULL);
+  CHECK_REFUSED(wslimage_tags_start(client, NULL, &operation, &error), "image is NULL");
+  CHECK_REFUSED(wslimage_tags_start(client, &image, NULL, &error), "operation is NULL");
+  CHECK_REFUSED(wslimage_operation_take_tags(NULL, &tags, &error), "operation is NULL");
+  CHECK(tags == NULL);
+  CHECK_REFUSED(wslimage_operation_take_tags(NULL, NULL, &error), "tags is NULL");
 
   operation = MARK(wslimage_operation);
   CHECK_REFUSED(wslimage_pull_start(NULL, NULL, "x", &operation, &error), "client is NULL");

@@ -37,7 +37,10 @@ static void options_of_any_version_are_taken(void)
   memset(&older, 0x7f, sizeof older);
   older.size = offsetof(wslimage_client_options, username);
   wslimage_client_free(client_with(&older));
-  older.username = older.password = older.ca_certificate_path = NULL;
+  /* The first version ended with plain_http. */
+  older.username = older.password = older.ca_certificate_path = older.user_agent = NULL;
+  older.size = offsetof(wslimage_client_options, environment);
+  wslimage_client_free(client_with(&older));
   older.size = offsetof(wslimage_client_options, user_agent);
   wslimage_client_free(client_with(&older));
 
@@ -72,6 +75,26 @@ static void text_that_is_not_utf8_is_refused_by_name(void)
   options = client_options();
   options.user_agent = NOT_UTF8;
   CHECK_CLIENT_REFUSED(&options, WSLIMAGE_STATUS_INVALID_ARGUMENT, "options->user_agent is not UTF-8");
+  options = client_options();
+  options.proxy_url = NOT_UTF8;
+  CHECK_CLIENT_REFUSED(&options, WSLIMAGE_STATUS_INVALID_ARGUMENT, "options->proxy_url is not UTF-8");
+  options = client_options();
+  options.proxy_username = NOT_UTF8;
+  CHECK_CLIENT_REFUSED(&options, WSLIMAGE_STATUS_INVALID_ARGUMENT, "options->proxy_username is not UTF-8");
+  options = client_options();
+  options.proxy_password = NOT_UTF8;
+  CHECK_CLIENT_REFUSED(&options, WSLIMAGE_STATUS_INVALID_ARGUMENT, "options->proxy_password is not UTF-8");
+  options = client_options();
+  options.cache_path = NOT_UTF8;
+  CHECK_CLIENT_REFUSED(&options, WSLIMAGE_STATUS_INVALID_ARGUMENT, "options->cache_path is not UTF-8");
+  const char *const list[] = {"A=b", NOT_UTF8, NULL};
+  options = client_options();
+  options.environment = list;
+  CHECK_CLIENT_REFUSED(&options, WSLIMAGE_STATUS_INVALID_ARGUMENT, "options->environment[1] is not UTF-8");
+  const char *const mirrors[] = {NOT_UTF8, NULL};
+  options = client_options();
+  options.mirrors = mirrors;
+  CHECK_CLIENT_REFUSED(&options, WSLIMAGE_STATUS_INVALID_ARGUMENT, "options->mirrors[0] is not UTF-8");
 }
 
 static void half_a_login_is_refused(void)
@@ -84,6 +107,92 @@ static void half_a_login_is_refused(void)
   wslimage_error *error = refused_client(&options, WSLIMAGE_STATUS_INVALID_ARGUMENT);
   CHECK(error && !strstr(wslimage_error_message(error), "Secret"));
   CHECK_ERROR(error, WSLIMAGE_ERROR_KIND_INVALID_ARGUMENT, WSLIMAGE_STAGE_STARTING, "options->username is NULL");
+}
+
+static void half_a_proxy_is_refused(void)
+{
+  wslimage_client_options options = client_options();
+  options.proxy_username = "user";
+  CHECK_CLIENT_REFUSED(&options, WSLIMAGE_STATUS_INVALID_ARGUMENT, "options->proxy_password is NULL");
+  options.proxy_password = "Secret";
+  CHECK_CLIENT_REFUSED(&options, WSLIMAGE_STATUS_INVALID_ARGUMENT, "options->proxy_url is NULL");
+  options.proxy_url = "http://proxy:3128";
+  options.proxy_use_default_credentials = true;
+  CHECK_CLIENT_REFUSED(&options, WSLIMAGE_STATUS_INVALID_ARGUMENT, "options->proxy_username is not NULL");
+  options = client_options();
+  options.proxy_use_default_credentials = true;
+  CHECK_CLIENT_REFUSED(&options, WSLIMAGE_STATUS_INVALID_ARGUMENT, "options->proxy_url is NULL");
+  options = client_options();
+  options.proxy_url = "http://proxy:3128";
+  options.no_proxy = true;
+  CHECK_CLIENT_REFUSED(&options, WSLIMAGE_STATUS_INVALID_ARGUMENT, "options->proxy_url is not NULL");
+}
+
+static void a_proxy_or_a_mirror_that_is_no_address_is_an_error(void)
+{
+  const char *const proxies[] = {"", "http://", "http://user:Secret@proxy:3128"};
+  for (size_t i = 0; i < sizeof proxies / sizeof *proxies; i++) {
+    wslimage_client_options options = client_options();
+    options.proxy_url = proxies[i];
+    wslimage_error *error = refused_client(&options, WSLIMAGE_STATUS_FAILED);
+    CHECK(error && !strstr(wslimage_error_message(error), "Secret"));
+    CHECK_ERROR(error, WSLIMAGE_ERROR_KIND_INVALID_ARGUMENT, WSLIMAGE_STAGE_STARTING, "The address of the proxy");
+  }
+  const char *const mirrors[] = {"mirror.example:5000/path", "no host", NULL};
+  wslimage_client_options options = client_options();
+  options.mirrors = mirrors;
+  CHECK_CLIENT_REFUSED(&options, WSLIMAGE_STATUS_FAILED, "The mirror \"no host\" cannot be used");
+}
+
+static void a_variable_without_a_name_or_a_value_is_refused(void)
+{
+  const char *const bad[] = {"", "SECRET", "=x"};
+  for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+    const char *const variables[] = {"A=b", bad[i], NULL};
+    wslimage_client_options options = client_options();
+    options.environment = variables;
+    CHECK_CLIENT_REFUSED(&options, WSLIMAGE_STATUS_INVALID_ARGUMENT, "options->environment[1] is not NAME=VALUE");
+  }
+}
+
+/* What each option does is tested where it is done; here, that all of them are taken together. */
+static void every_option_is_taken(void)
+{
+  char *repository = repository_of("every-option");
+  add_image(repository, NULL, "layer");
+  char *variable = text("%s", "HOME=/nowhere");
+  const char *variables[] = {variable, "EMPTY=", "=C:=C:\\", NULL};
+  char *cache = path_of("every-option-cache");
+  wslimage_client_options options = client_options();
+  options.ca_certificate_path = registry_ca();
+  options.environment = variables;
+  options.connect_timeout_ms = 20000;
+  options.stall_timeout_ms = UINT32_MAX;
+  options.maximum_retries = 3;
+  options.no_retry = true;
+  options.maximum_wait_ms = UINT64_MAX;
+  options.maximum_connections = 1;
+  options.no_proxy = true;
+  options.cache_path = cache;
+  wslimage_client *client = client_with(&options);
+  /* They were copied. */
+  memset(variable, 'x', strlen(variable));
+  memset(cache, 'x', strlen(cache));
+  wslimage_image image = image_of(registry_https(), repository, "latest");
+  wslimage_manifest_free(resolve(client, &image));
+  wslimage_client_free(client);
+
+  const char *const mirrors[] = {"mirror.example:5000/path", "http://other.example", NULL};
+  options = client_options();
+  options.environment = NULL;
+  options.mirrors = mirrors;
+  options.proxy_url = "proxy.example:3128";
+  options.proxy_username = "user";
+  options.proxy_password = "Secret";
+  wslimage_client_free(client_with(&options));
+  free(cache);
+  free(variable);
+  free(repository);
 }
 
 static void certificates_that_cannot_be_used_are_an_error(void)
@@ -135,7 +244,8 @@ static void names_that_are_not_well_formed_are_refused(void)
     {"ghcr.io", "", "latest"},        {"ghcr.io", "Owner/name", "latest"}, {"ghcr.io", "a b", "latest"},
     {"ghcr.io", "a/b", ""},           {"ghcr.io", "a/b", ".x"},            {"ghcr.io", "a/b", "sha256:12"},
     {"https://ghcr.io", "a", "b"},    {"", "a/b", "latest"},               {"ghcr.io:70000", "a/b", "c"},
-    {"ghcr.io", "a/b:c", NULL},       {NULL, "", NULL},                    {NULL, "ghcr.io/a/b:c", "d"},
+    {"ghcr.io", "a/b:c", "d"},        {NULL, "", NULL},                    {NULL, "ghcr.io/a/b:c", "d"},
+    {"ghcr.io", "docker.io/a", NULL}, {"ghcr.io", "localhost/a", NULL},    {NULL, "a/b@sha256:1", NULL},
     {NULL, "ghcr.io/a/b@latest", NULL},
   };
   wslimage_client *client = client_with(NULL);
@@ -181,7 +291,7 @@ static void images_with_wrong_fields_are_refused(void)
               WSLIMAGE_STAGE_STARTING, "image->size is 1");
   const size_t fields[] = {
     offsetof(wslimage_image, registry), offsetof(wslimage_image, name),       offsetof(wslimage_image, tag),
-    offsetof(wslimage_image, platform), offsetof(wslimage_image, auth_token),
+    offsetof(wslimage_image, platform), offsetof(wslimage_image, auth_token), offsetof(wslimage_image, default_registry),
   };
   for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
     const char *bad = NOT_UTF8;
@@ -213,6 +323,10 @@ void option_tests(void)
   RUN(sizes_that_no_version_has_are_refused);
   RUN(text_that_is_not_utf8_is_refused_by_name);
   RUN(half_a_login_is_refused);
+  RUN(half_a_proxy_is_refused);
+  RUN(a_proxy_or_a_mirror_that_is_no_address_is_an_error);
+  RUN(a_variable_without_a_name_or_a_value_is_refused);
+  RUN(every_option_is_taken);
   RUN(certificates_that_cannot_be_used_are_an_error);
   RUN(a_user_agent_that_is_no_header_is_an_error);
   RUN(names_that_are_not_well_formed_are_refused);

@@ -265,15 +265,21 @@ static void notices_are_kept_in_their_order_until_the_end(void)
   CHECK_NUMBER(wslimage_operation_progress(operation, &progress), WSLIMAGE_STATUS_OK);
   CHECK(progress.notice_count >= 2);
   uint32_t kind = 0;
-  const char *first = wslimage_operation_notice(operation, 0, &kind);
+  uint32_t stage = 0;
+  const char *first = wslimage_operation_notice(operation, 0, &kind, &stage);
   CHECK_NUMBER(kind, WSLIMAGE_NOTICE_KIND_VERBOSE);
+  CHECK_NUMBER(stage, WSLIMAGE_STAGE_AUTHENTICATING);
   CHECK_BEGINS(first, "Getting docker authentication token for registry ");
-  CHECK_BEGINS(wslimage_operation_notice(operation, 1, NULL), "Getting docker image manifest https://");
-  for (uint64_t i = 0; i < progress.notice_count; i++) CHECK(wslimage_operation_notice(operation, i, NULL) != NULL);
-  CHECK(wslimage_operation_notice(operation, 0, &kind) == first);
-  CHECK(wslimage_operation_notice(operation, progress.notice_count, &kind) == NULL);
+  CHECK_BEGINS(wslimage_operation_notice(operation, 1, NULL, &stage), "Getting docker image manifest https://");
+  CHECK_NUMBER(stage, WSLIMAGE_STAGE_RESOLVING);
+  for (uint64_t i = 0; i < progress.notice_count; i++) {
+    CHECK(wslimage_operation_notice(operation, i, NULL, NULL) != NULL);
+  }
+  CHECK(wslimage_operation_notice(operation, 0, &kind, NULL) == first);
+  CHECK(wslimage_operation_notice(operation, progress.notice_count, &kind, &stage) == NULL);
   CHECK_NUMBER(kind, 0);
-  CHECK(wslimage_operation_notice(operation, UINT64_MAX, NULL) == NULL);
+  CHECK_NUMBER(stage, 0);
+  CHECK(wslimage_operation_notice(operation, UINT64_MAX, NULL, NULL) == NULL);
 
   wslimage_operation_free(operation);
   wslimage_client_free(client);

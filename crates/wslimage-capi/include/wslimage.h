@@ -26,7 +26,7 @@
  * The version of the ABI that this header describes. It grows when a function or a type changes its meaning; what is
  * only added does not change it.
  */
-#define WSLIMAGE_ABI_VERSION 1
+#define WSLIMAGE_ABI_VERSION 2
 
 /**
  * A client: how registries are reached, and the tokens got so far. Any thread may use it, several at once.
@@ -60,6 +60,18 @@ typedef struct wslimage_manifest wslimage_manifest;
 typedef struct wslimage_operation wslimage_operation;
 
 /**
+ * The whole name of an image. It never changes: any thread may read it, several at once. Its strings belong to it and
+ * live until wslimage_reference_free. All functions that read it give NULL for NULL.
+ */
+typedef struct wslimage_reference wslimage_reference;
+
+/**
+ * The tags of a repository, in the registry's order. They never change: any thread may read them, several at once.
+ * They belong to the handle and live until wslimage_tags_free.
+ */
+typedef struct wslimage_tags wslimage_tags;
+
+/**
  * A token of a registry, or that it asks for none. It never changes: any thread may read it, several at once.
  */
 typedef struct wslimage_token wslimage_token;
@@ -82,7 +94,8 @@ typedef uint32_t wslimage_stage;
 typedef int32_t wslimage_status;
 
 /**
- * Options of a client. All zero but the size is the default: https, the operating system's trust, anonymous.
+ * Options of a client. All zero but the size is the default: https, the operating system's trust, and the logins,
+ * mirrors and proxies that the machine is set up with.
  */
 typedef struct wslimage_client_options {
   /**
@@ -90,8 +103,8 @@ typedef struct wslimage_client_options {
    */
   size_t size;
   /**
-   * Who signs in, together with password; NULL with it: anonymous. Both go to the registry that is asked and to the
-   * token service that it names, to nobody else.
+   * Who signs in, together with password; NULL with it: the login that the machine has, or nobody. Both go to the
+   * registry that is asked and to the token service that it names, to nobody else.
    */
   const char *username;
   /**
@@ -115,7 +128,103 @@ typedef struct wslimage_client_options {
    * anonymously, when it does not speak https.
    */
   bool plain_http;
+  /**
+   * The variables that lead to logins, mirrors, proxies and the cache, each "NAME=VALUE", with NULL after the last.
+   * NULL: those that the process has.
+   */
+  const char *const *environment;
+  /**
+   * The longest time for name lookup, connection and TLS handshake together; 0: the default, 30 seconds.
+   */
+  uint32_t connect_timeout_ms;
+  /**
+   * The longest time without a byte; 0: the default, 30 seconds.
+   */
+  uint32_t stall_timeout_ms;
+  /**
+   * The most tries after the first, without progress between them; 0: the default, 5.
+   */
+  uint32_t maximum_retries;
+  /**
+   * Nothing is tried again, whatever maximum_retries is.
+   */
+  bool no_retry;
+  /**
+   * The most that is waited between tries in all, also where a server asks for more; 0: the default, 2 minutes.
+   */
+  uint64_t maximum_wait_ms;
+  /**
+   * The most connections that fetch one blob; 0: the default, 6.
+   */
+  uint32_t maximum_connections;
+  /**
+   * A proxy for every address, such as "http://proxy:3128", without a user; NULL: as the machine is set up.
+   */
+  const char *proxy_url;
+  /**
+   * Who signs in at the proxy, together with proxy_password; NULL with it: nobody.
+   */
+  const char *proxy_username;
+  /**
+   * As password.
+   */
+  const char *proxy_password;
+  /**
+   * The user of this Windows session signs in at the proxy of proxy_url.
+   */
+  bool proxy_use_default_credentials;
+  /**
+   * No proxy is used, whatever is set up.
+   */
+  bool no_proxy;
+  /**
+   * Where to look before the registry that is asked, each "host[:port][/path]", with NULL after the last; NULL:
+   * none but those that the machine is set up with.
+   */
+  const char *const *mirrors;
+  /**
+   * A folder in which blobs are kept and looked for; NULL: that of the variable WSLIMAGE_CACHE, or none.
+   */
+  const char *cache_path;
 } wslimage_client_options;
+
+/**
+ * Which image. All strings are read during the call.
+ */
+typedef struct wslimage_image {
+  /**
+   * sizeof(wslimage_image).
+   */
+  size_t size;
+  /**
+   * "ghcr.io", "docker.io", "host:5000". NULL: taken from name, else default_registry.
+   */
+  const char *registry;
+  /**
+   * "owner/name", or a whole reference as docker writes it, such as "ghcr.io/owner/name:tag"; what it names must not
+   * be named otherwise beside it. For wslimage_token_start, with registry given, it is a repository there, and ""
+   * or NULL asks for a token of the registry itself.
+   */
+  const char *name;
+  /**
+   * A tag, or "sha256:..." for a digest. NULL: taken from name, else "latest". Read by wslimage_reference_new and
+   * wslimage_manifest_start only.
+   */
+  const char *tag;
+  /**
+   * "linux/arm64/v8"; NULL: "linux/amd64", whatever this machine is. Read by wslimage_manifest_start only.
+   */
+  const char *platform;
+  /**
+   * A Bearer token that the caller has: it is used as it is, and when it is refused no other is got in its place.
+   * NULL: as the registry asks for it. Read by wslimage_manifest_start only.
+   */
+  const char *auth_token;
+  /**
+   * The registry where neither registry nor name says one; NULL: "docker.io".
+   */
+  const char *default_registry;
+} wslimage_image;
 
 /**
  * How far an operation is.
@@ -165,40 +274,6 @@ typedef uint32_t wslimage_notice_kind;
  * wslimage_operation_run and wslimage_operation_free, and must return: no exception and no longjmp may leave it.
  */
 typedef int32_t (*wslimage_progress_callback)(void *userdata, const struct wslimage_progress *progress);
-
-/**
- * Which image. All strings are read during the call.
- */
-typedef struct wslimage_image {
-  /**
-   * sizeof(wslimage_image).
-   */
-  size_t size;
-  /**
-   * "ghcr.io", "docker.io", "host:5000". NULL: name is a whole reference as docker writes it, and has the registry
-   * in it; else it is docker.io.
-   */
-  const char *registry;
-  /**
-   * "owner/name". With registry NULL also "ghcr.io/owner/name:tag" and the like. For wslimage_token_start it may be
-   * "" or NULL: a token of the registry itself.
-   */
-  const char *name;
-  /**
-   * A tag, or "sha256:..." for a digest. NULL: taken from name, else "latest". Not read by wslimage_token_start.
-   */
-  const char *tag;
-  /**
-   * "linux/arm64/v8"; NULL: "linux/amd64", whatever this machine is. Not read by wslimage_token_start.
-   */
-  const char *platform;
-  /**
-   * A Bearer token that the caller has: it is used as it is, and when it is refused no other is got in its place.
-   * NULL:
-   * as the registry asks for it. Not read by wslimage_token_start.
-   */
-  const char *auth_token;
-} wslimage_image;
 
 /**
  * Done, or ended.
@@ -328,6 +403,16 @@ typedef struct wslimage_image {
 #define WSLIMAGE_ERROR_KIND_INTERNAL 19
 
 /**
+ * The proxy refused, or could not reach the registry.
+ */
+#define WSLIMAGE_ERROR_KIND_PROXY 20
+
+/**
+ * A registry that the configuration of this machine blocks.
+ */
+#define WSLIMAGE_ERROR_KIND_BLOCKED 21
+
+/**
  * Nobody was asked anything yet.
  */
 #define WSLIMAGE_STAGE_STARTING 0
@@ -439,9 +524,9 @@ void wslimage_error_free(struct wslimage_error *error);
  * OK: *client is the caller's, to be ended by wslimage_client_free. Otherwise *client is NULL and *error, if error is
  * not NULL, is the caller's:
  * FAILED with WSLIMAGE_ERROR_KIND_INVALID_ARGUMENT for an option that cannot be used, such as a certificate file that
- * cannot be read;
- * INVALID_ARGUMENT for client NULL, a wrong size, text that is not UTF-8, a username without a password or the
- * reverse;
+ * cannot be read, a proxy that is no address, a mirror that is no host;
+ * INVALID_ARGUMENT for client NULL, a wrong size, text that is not UTF-8, a user name without a password or the
+ * reverse, options that contradict each other, a variable without =;
  * PANIC.
  */
 wslimage_status wslimage_client_new(const struct wslimage_client_options *options,
@@ -452,6 +537,46 @@ wslimage_status wslimage_client_new(const struct wslimage_client_options *option
  * Ends a client. NULL is fine. Running operations keep what they need of it; no other call may use it any more.
  */
 void wslimage_client_free(struct wslimage_client *client);
+
+/**
+ * Puts the name of an image together, with the defaults filled in. Any thread; asks nobody. The registry, name, tag and
+ * default_registry of image are read.
+ *
+ * OK: *reference is the caller's, to be ended by wslimage_reference_free. Otherwise *reference is NULL and *error, if
+ * error is not NULL, is the caller's:
+ * FAILED with WSLIMAGE_ERROR_KIND_INVALID_REFERENCE for a registry, name, tag or digest that is not well formed, or
+ * that the name and what stands beside it say differently;
+ * INVALID_ARGUMENT for a pointer that is NULL, a wrong size, text that is not UTF-8;
+ * PANIC.
+ */
+wslimage_status wslimage_reference_new(const struct wslimage_image *image,
+                                       struct wslimage_reference **reference,
+                                       struct wslimage_error **error);
+
+/**
+ * The whole name: "ghcr.io/owner/name:tag", "docker.io/library/alpine@sha256:...".
+ */
+const char *wslimage_reference_text(const struct wslimage_reference *reference);
+
+/**
+ * The registry: "ghcr.io", and "docker.io" for all names of Docker Hub.
+ */
+const char *wslimage_reference_registry(const struct wslimage_reference *reference);
+
+/**
+ * The name at the registry: "owner/name", "library/alpine".
+ */
+const char *wslimage_reference_repository(const struct wslimage_reference *reference);
+
+/**
+ * Which image the registry is asked for: the digest where there is one, else the tag.
+ */
+const char *wslimage_reference_version(const struct wslimage_reference *reference);
+
+/**
+ * Ends a reference and its strings. NULL is fine. Nobody may use it any more.
+ */
+void wslimage_reference_free(struct wslimage_reference *reference);
 
 /**
  * Waits for the end of an operation, at most so many milliseconds; 0 only looks. Any thread.
@@ -476,12 +601,16 @@ wslimage_status wslimage_operation_cancel(struct wslimage_operation *operation);
 wslimage_status wslimage_operation_progress(struct wslimage_operation *operation, struct wslimage_progress *progress);
 
 /**
- * A line worth showing, by its place in the order in which they came. kind may be NULL; *kind becomes one of the
- * WSLIMAGE_NOTICE_KIND_ constants, or 0 where there is no such notice. Any thread, also after the end.
+ * A line worth showing, by its place in the order in which they came. kind and stage may be NULL; *kind becomes one of
+ * the WSLIMAGE_NOTICE_KIND_ constants, or 0 where there is no such notice, and *stage the stage in which the line was
+ * told, one of the WSLIMAGE_STAGE_ constants. Any thread, also after the end.
  *
  * The string lives until wslimage_operation_free. NULL: operation is NULL, or there are not so many notices yet.
  */
-const char *wslimage_operation_notice(struct wslimage_operation *operation, uint64_t index, wslimage_notice_kind *kind);
+const char *wslimage_operation_notice(struct wslimage_operation *operation,
+                                      uint64_t index,
+                                      wslimage_notice_kind *kind,
+                                      wslimage_stage *stage);
 
 /**
  * Waits for the end of an operation and tells callback how far it is; see wslimage_progress_callback for when.
@@ -600,6 +729,48 @@ uint64_t wslimage_manifest_layer_size(const struct wslimage_manifest *manifest, 
  * may use it any more.
  */
 void wslimage_manifest_free(struct wslimage_manifest *manifest);
+
+/**
+ * Starts to ask for the tags of a repository. Any thread; image is copied: its registry, name and default_registry are
+ * read, and a tag in the name does not matter.
+ *
+ * OK: *operation is the caller's, to be ended by wslimage_operation_free; its result is taken by
+ * wslimage_operation_take_tags. Otherwise *operation is NULL and *error, if error is not NULL, is the caller's:
+ * FAILED with WSLIMAGE_ERROR_KIND_INVALID_REFERENCE for a registry or a name that is not well formed;
+ * INVALID_ARGUMENT for a pointer that is NULL, a wrong size, text that is not UTF-8;
+ * PANIC.
+ */
+wslimage_status wslimage_tags_start(struct wslimage_client *client,
+                                    const struct wslimage_image *image,
+                                    struct wslimage_operation **operation,
+                                    struct wslimage_error **error);
+
+/**
+ * Takes the result of wslimage_tags_start, once. Any thread.
+ *
+ * OK: *tags is the caller's, to be ended by wslimage_tags_free; it does not need the operation or the client. PENDING:
+ * the operation goes on. Otherwise *tags is NULL and *error, if error is not NULL, is the caller's:
+ * FAILED, CANCELLED or PANIC as the operation ended (as often as it is asked for);
+ * INVALID_ARGUMENT for a pointer that is NULL, an operation of another sort, a result that was taken before.
+ */
+wslimage_status wslimage_operation_take_tags(struct wslimage_operation *operation,
+                                             struct wslimage_tags **tags,
+                                             struct wslimage_error **error);
+
+/**
+ * How many tags there are; 0 for NULL.
+ */
+size_t wslimage_tags_count(const struct wslimage_tags *tags);
+
+/**
+ * A tag, 0 being the first; NULL after the last, and for NULL.
+ */
+const char *wslimage_tags_get(const struct wslimage_tags *tags, size_t index);
+
+/**
+ * Ends a list of tags. NULL is fine. Nobody may use it any more.
+ */
+void wslimage_tags_free(struct wslimage_tags *tags);
 
 /**
  * Starts to get the token with which an image can be pulled. Any thread; image is copied: its registry and name are

@@ -2,31 +2,35 @@
 
 use std::ffi::c_char;
 
-use library::{Error, ErrorKind, ImageRequest, Platform, Reference, Registry, Repository, SecretString, Version};
+use library::{ErrorKind, ImageRequest, Platform, Reference, Repository, SecretString};
 
 use crate::error::Failure;
 use crate::sized::{self, Sized};
 use crate::text;
+
+const DOCKER_HUB: &str = "docker.io";
 
 /// Which image. All strings are read during the call.
 #[repr(C)]
 pub struct wslimage_image {
     /// sizeof(wslimage_image).
     pub size: usize,
-    /// "ghcr.io", "docker.io", "host:5000". NULL: name is a whole reference as docker writes it, and has the registry
-    /// in it; else it is docker.io.
+    /// "ghcr.io", "docker.io", "host:5000". NULL: taken from name, else default_registry.
     pub registry: *const c_char,
-    /// "owner/name". With registry NULL also "ghcr.io/owner/name:tag" and the like. For wslimage_token_start it may be
-    /// "" or NULL: a token of the registry itself.
+    /// "owner/name", or a whole reference as docker writes it, such as "ghcr.io/owner/name:tag"; what it names must not
+    /// be named otherwise beside it. For wslimage_token_start, with registry given, it is a repository there, and ""
+    /// or NULL asks for a token of the registry itself.
     pub name: *const c_char,
-    /// A tag, or "sha256:..." for a digest. NULL: taken from name, else "latest". Not read by wslimage_token_start.
+    /// A tag, or "sha256:..." for a digest. NULL: taken from name, else "latest". Read by wslimage_reference_new and
+    /// wslimage_manifest_start only.
     pub tag: *const c_char,
-    /// "linux/arm64/v8"; NULL: "linux/amd64", whatever this machine is. Not read by wslimage_token_start.
+    /// "linux/arm64/v8"; NULL: "linux/amd64", whatever this machine is. Read by wslimage_manifest_start only.
     pub platform: *const c_char,
     /// A Bearer token that the caller has: it is used as it is, and when it is refused no other is got in its place.
-    /// NULL:
-    /// as the registry asks for it. Not read by wslimage_token_start.
+    /// NULL: as the registry asks for it. Read by wslimage_manifest_start only.
     pub auth_token: *const c_char,
+    /// The registry where neither registry nor name says one; NULL: "docker.io".
+    pub default_registry: *const c_char,
 }
 
 // SAFETY: `size` is the first field; null pointers are zeros.
@@ -41,6 +45,7 @@ struct Given<'a> {
     tag: Option<&'a str>,
     platform: Option<&'a str>,
     auth_token: Option<&'a str>,
+    default_registry: &'a str,
 }
 
 impl<'a> Given<'a> {
@@ -57,43 +62,35 @@ impl<'a> Given<'a> {
                 tag: text::optional(image.tag, "image->tag")?,
                 platform: text::optional(image.platform, "image->platform")?,
                 auth_token: text::optional(image.auth_token, "image->auth_token")?,
+                default_registry: text::optional(image.default_registry, "image->default_registry")?
+                    .unwrap_or(DOCKER_HUB),
             })
         }
     }
 
     fn reference(&self) -> Result<Reference, Failure> {
         let name = self.name.ok_or_else(|| Failure::null("image->name"))?;
-        match self.registry {
-            Some(registry) => {
-                let repository = Repository::new(registry.parse()?, name)?;
-                Ok(Reference::new(repository, self.tag.unwrap_or("latest").parse()?))
-            }
-            None => Ok(whole_reference(name, self.tag)?),
-        }
+        Ok(Reference::from_parts(self.registry, self.default_registry, name, self.tag)?)
     }
 }
 
-/// The reference `name`, whose tag or digest may be given beside it.
-fn whole_reference(name: &str, tag: Option<&str>) -> library::Result<Reference> {
-    let reference: Reference = name.parse()?;
-    let Some(tag) = tag else { return Ok(reference) };
-    let version: Version = tag.parse()?;
-    // Before the last slash a colon belongs to the registry's port.
-    let names_version = name.rsplit('/').next().is_some_and(|last| last.contains([':', '@']));
-    if !names_version {
-        return Ok(Reference::new(reference.repository().clone(), version));
-    }
-    let is_same = match &version {
-        Version::Tag(tag) => reference.tag() == Some(tag),
-        Version::Digest(digest) => reference.digest() == Some(digest),
-    };
-    if is_same {
-        return Ok(reference);
-    }
-    Err(Error::new(
-        ErrorKind::InvalidReference,
-        format!("Invalid image reference \"{reference}\": another tag is asked for beside it, {version}"),
-    ))
+/// Reads which image is meant.
+///
+/// # Safety
+/// `image` is NULL or a struct as its documentation says.
+pub(crate) unsafe fn reference(image: *const wslimage_image) -> Result<Reference, Failure> {
+    // SAFETY: the caller of this function promises it; nothing borrowed leaves this function.
+    unsafe { Given::read(image) }?.reference()
+}
+
+/// Reads which repository is meant, whatever image of it.
+///
+/// # Safety
+/// `image` is NULL or a struct as its documentation says.
+pub(crate) unsafe fn repository(image: *const wslimage_image) -> Result<Repository, Failure> {
+    // SAFETY: the caller of this function promises it; nothing borrowed leaves this function.
+    let given = Given { tag: None, ..unsafe { Given::read(image) }? };
+    Ok(given.reference()?.repository().clone())
 }
 
 /// Reads which image is to be found, and how.
@@ -122,40 +119,11 @@ pub(crate) unsafe fn scope(image: *const wslimage_image) -> Result<(String, Stri
     let given = unsafe { Given::read(image) }?;
     let (registry, repository) = match (given.registry, given.name.unwrap_or_default()) {
         (Some(registry), name) => (registry.to_owned(), name.to_owned()),
-        (None, "") => (Registry::docker_hub().to_string(), String::new()),
+        (None, "") => (given.default_registry.to_owned(), String::new()),
         (None, name) => {
-            let reference: Reference = name.parse()?;
+            let reference = Reference::from_parts(None, given.default_registry, name, None)?;
             (reference.registry().to_string(), reference.repository().path().to_owned())
         }
     };
     Ok((registry, repository))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_tag_stands_in_the_name_or_beside_it_but_not_two_of_them() {
-        let digest = format!("sha256:{}", "a".repeat(64));
-        let with_digest = format!("ghcr.io/a/b@{digest}");
-        let with_both = format!("ghcr.io/a/b:c@{digest}");
-        for (name, tag, expected) in [
-            ("alpine", None, "docker.io/library/alpine:latest"),
-            ("alpine", Some("3.20"), "docker.io/library/alpine:3.20"),
-            ("localhost:5000/a", Some("b"), "localhost:5000/a:b"),
-            ("[::1]:5000/a", Some("b"), "[::1]:5000/a:b"),
-            ("ghcr.io/a/b:c", Some("c"), "ghcr.io/a/b:c"),
-            ("ghcr.io/a/b", Some(digest.as_str()), with_digest.as_str()),
-            (with_digest.as_str(), Some(digest.as_str()), with_digest.as_str()),
-            (with_both.as_str(), Some("c"), with_both.as_str()),
-        ] {
-            let reference = whole_reference(name, tag).expect(name);
-            assert_eq!(reference.to_string(), expected);
-        }
-        for (name, tag) in [("ghcr.io/a/b:c", "d"), ("a:latest", "b"), (with_digest.as_str(), "c"), ("a", "")] {
-            let error = whole_reference(name, Some(tag)).expect_err(name);
-            assert_eq!(error.kind(), ErrorKind::InvalidReference);
-        }
-    }
 }

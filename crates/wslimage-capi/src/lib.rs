@@ -20,11 +20,15 @@ pub mod client;
 
 pub mod image;
 
+pub mod reference;
+
 pub mod progress;
 
 pub mod operation;
 
 pub mod manifest;
+
+pub mod tags;
 
 pub mod token;
 

@@ -16,7 +16,7 @@ use crate::panic;
 use crate::progress::{wslimage_notice_kind, wslimage_progress, wslimage_progress_callback};
 use crate::runtime::runtime;
 use crate::sized;
-use crate::status::{WSLIMAGE_STATUS_OK, WSLIMAGE_STATUS_PENDING, wslimage_status};
+use crate::status::{WSLIMAGE_STATUS_OK, WSLIMAGE_STATUS_PENDING, wslimage_stage, wslimage_status};
 use state::{Shared, Taken};
 
 /// Something that runs on the library's own threads, from its start to its end. Any thread may use it, several at once;
@@ -122,8 +122,9 @@ pub unsafe extern "C" fn wslimage_operation_progress(
     }
 }
 
-/// A line worth showing, by its place in the order in which they came. kind may be NULL; *kind becomes one of the
-/// WSLIMAGE_NOTICE_KIND_ constants, or 0 where there is no such notice. Any thread, also after the end.
+/// A line worth showing, by its place in the order in which they came. kind and stage may be NULL; *kind becomes one of
+/// the WSLIMAGE_NOTICE_KIND_ constants, or 0 where there is no such notice, and *stage the stage in which the line was
+/// told, one of the WSLIMAGE_STAGE_ constants. Any thread, also after the end.
 ///
 /// The string lives until wslimage_operation_free. NULL: operation is NULL, or there are not so many notices yet.
 #[unsafe(no_mangle)]
@@ -131,12 +132,16 @@ pub unsafe extern "C" fn wslimage_operation_notice(
     operation: *mut wslimage_operation,
     index: u64,
     kind: *mut wslimage_notice_kind,
+    stage: *mut wslimage_stage,
 ) -> *const c_char {
-    // SAFETY: the caller promises a living handle or NULL, and a place for a number or NULL.
+    // SAFETY: the caller promises a living handle or NULL, and places for numbers or NULL.
     unsafe {
         let notice = landing::read(operation, None, |operation| Some(operation.shared.notice(index)));
         if !kind.is_null() {
             kind.write(notice.as_ref().map_or(0, |notice| notice.kind));
+        }
+        if !stage.is_null() {
+            stage.write(notice.as_ref().map_or(0, |notice| notice.stage));
         }
         notice.map_or(ptr::null(), |notice| notice.line.as_ptr())
     }

@@ -62,6 +62,10 @@ pub const WSLIMAGE_ERROR_KIND_INSECURE: wslimage_error_kind = 17;
 pub const WSLIMAGE_ERROR_KIND_CANCELLED: wslimage_error_kind = 18;
 /// A defect in the library.
 pub const WSLIMAGE_ERROR_KIND_INTERNAL: wslimage_error_kind = 19;
+/// The proxy refused, or could not reach the registry.
+pub const WSLIMAGE_ERROR_KIND_PROXY: wslimage_error_kind = 20;
+/// A registry that the configuration of this machine blocks.
+pub const WSLIMAGE_ERROR_KIND_BLOCKED: wslimage_error_kind = 21;
 
 /// The part of the job that is being done, or that failed: one of the WSLIMAGE_STAGE_ constants. The values never
 /// change their meaning.
@@ -100,6 +104,8 @@ const _: () = {
     assert!(WSLIMAGE_ERROR_KIND_INSECURE == ErrorKind::Insecure as u32);
     assert!(WSLIMAGE_ERROR_KIND_CANCELLED == ErrorKind::Cancelled as u32);
     assert!(WSLIMAGE_ERROR_KIND_INTERNAL == ErrorKind::Internal as u32);
+    assert!(WSLIMAGE_ERROR_KIND_PROXY == ErrorKind::Proxy as u32);
+    assert!(WSLIMAGE_ERROR_KIND_BLOCKED == ErrorKind::Blocked as u32);
 
     assert!(WSLIMAGE_STAGE_STARTING == Stage::Starting as u32);
     assert!(WSLIMAGE_STAGE_AUTHENTICATING == Stage::Authenticating as u32);

@@ -30,6 +30,26 @@ pub(crate) unsafe fn required<'a>(pointer: *const c_char, name: &str) -> Result<
     unsafe { optional(pointer, name) }?.ok_or_else(|| Failure::null(name))
 }
 
+/// A list of strings of the caller that ends with NULL; NULL itself is `None`.
+///
+/// # Safety
+/// `pointer` is NULL or an array whose elements are NUL-terminated strings that live for `'a`, with NULL after the last.
+pub(crate) unsafe fn list<'a>(pointer: *const *const c_char, name: &str) -> Result<Option<Vec<&'a str>>, Failure> {
+    if pointer.is_null() {
+        return Ok(None);
+    }
+    let mut list = Vec::new();
+    loop {
+        // SAFETY: not NULL, and the caller of this function promises elements up to one that is NULL, which ends the
+        // loop.
+        let element = unsafe { optional(pointer.add(list.len()).read(), &format!("{name}[{}]", list.len())) }?;
+        match element {
+            Some(text) => list.push(text),
+            None => return Ok(Some(list)),
+        }
+    }
+}
+
 /// A string for the caller. A NUL inside, which a server may have sent, would end it there: it becomes U+FFFD.
 pub(crate) fn output(text: impl Into<String>) -> CString {
     let text: String = text.into();

@@ -18,6 +18,7 @@ const DOCKER_HUB_ALIASES: [&str; 3] = [DOCKER_HUB, "index.docker.io", DOCKER_HUB
 /// The longest repository name, registry not counted (`NameTotalLengthMax`).
 const LONGEST_REPOSITORY: usize = 255;
 const LONGEST_TAG: usize = 128;
+const NOT_IN_LOWER_CASE: &str = "a repository name must be in lower case";
 
 /// A registry: a host with an optional port.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -126,7 +127,7 @@ impl Repository {
             return Err(invalid(path, "the name of the image is missing"));
         }
         if path.bytes().any(|b| b.is_ascii_uppercase()) {
-            return Err(invalid(path, "a repository name must be in lower case"));
+            return Err(invalid(path, NOT_IN_LOWER_CASE));
         }
         if !path.split('/').all(is_path_component) {
             return Err(invalid(
@@ -248,6 +249,57 @@ impl Reference {
         }
     }
 
+    /// The image that a user named in parts: a registry (`default_registry` stands in for it), a name, and a tag or
+    /// digest.
+    ///
+    /// The name may be a whole reference as Docker writes it (`ghcr.io/owner/name:tag`, `name@sha256:…`). A registry in
+    /// it goes before the default; `latest` is taken where neither it nor `version` says which image.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidReference`] when a part is not well formed, or when the name has another registry, tag or
+    /// digest than the one beside it.
+    pub fn from_parts(
+        registry: Option<&str>,
+        default_registry: &str,
+        name: &str,
+        version: Option<&str>,
+    ) -> Result<Self> {
+        let written = Written::split(name);
+        let asked = registry.map(str::parse::<Registry>).transpose()?;
+        let registry = match (asked, written.registry) {
+            // Beside a registry, a word in capitals is a mistake in a name and not a host.
+            (Some(_), Some(word)) if !is_address(word) => return Err(invalid(name, NOT_IN_LOWER_CASE)),
+            (Some(asked), Some(named)) if named.parse::<Registry>()? != asked => {
+                return Err(contradiction(name, &format!("another registry is asked for beside it, {asked}")));
+            }
+            (Some(asked), _) => asked,
+            (None, Some(named)) => named.parse()?,
+            (None, None) => default_registry.parse()?,
+        };
+        let tag = written.tag.map(|tag| tag_in(name, tag)).transpose()?;
+        let digest = written.digest.map(|digest| digest_in(name, digest)).transpose()?;
+        if written.registry.is_none() && is_image_id(written.path) {
+            return Err(invalid(name, "64 hexadecimal digits alone are an image ID, which no registry knows"));
+        }
+        let repository = Repository::new(registry, written.path)?;
+        let Some(version) = version else {
+            let tag = tag.or_else(|| digest.is_none().then(|| "latest".to_owned()));
+            return Ok(Self { repository, tag, digest });
+        };
+        let version: Version = version.parse()?;
+        if tag.is_none() && digest.is_none() {
+            return Ok(Self::new(repository, version));
+        }
+        let is_same = match &version {
+            Version::Tag(version) => tag.as_ref() == Some(version),
+            Version::Digest(version) => digest.as_ref() == Some(version),
+        };
+        if is_same {
+            return Ok(Self { repository, tag, digest });
+        }
+        Err(contradiction(name, &format!("another tag is asked for beside it, {version}")))
+    }
+
     /// The repository.
     pub fn repository(&self) -> &Repository {
         &self.repository
@@ -282,36 +334,44 @@ impl FromStr for Reference {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
+        Self::from_parts(None, DOCKER_HUB, text, None)
+    }
+}
+
+/// The parts of a reference as they are written, before defaults stand in for what is missing.
+struct Written<'a> {
+    registry: Option<&'a str>,
+    path: &'a str,
+    tag: Option<&'a str>,
+    digest: Option<&'a str>,
+}
+
+impl<'a> Written<'a> {
+    fn split(text: &'a str) -> Self {
         let (rest, digest) = match text.split_once('@') {
-            Some((rest, digest)) => match digest.parse()? {
-                Version::Digest(digest) => (rest, Some(digest)),
-                Version::Tag(_) => return Err(invalid(text, "what follows @ is not a digest")),
-            },
+            Some((rest, digest)) => (rest, Some(digest)),
             None => (text, None),
         };
-        // Before the first slash stands a registry only if it cannot be a word of a name (normalize.go, splitDockerDomain).
+        // Before the first slash stands a registry only if it cannot be a word of a name (normalize.go,
+        // splitDockerDomain).
         let (registry, rest) = match rest.split_once('/') {
-            Some((first, path))
-                if first.contains(['.', ':', '[']) || first == "localhost" || first != first.to_ascii_lowercase() =>
-            {
-                (first.parse()?, path)
-            }
-            _ => (Registry::docker_hub(), rest),
+            Some((first, path)) if is_address(first) || has_capitals(first) => (Some(first), path),
+            _ => (None, rest),
         };
         let (path, tag) = match rest.rsplit_once(':') {
-            Some((path, tag)) => match tag.parse()? {
-                Version::Tag(tag) => (path, Some(tag)),
-                Version::Digest(_) => return Err(invalid(text, "a digest follows @")),
-            },
+            Some((path, tag)) => (path, Some(tag)),
             None => (rest, None),
         };
-        if path.len() == 64 && path.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')) {
-            return Err(invalid(text, "64 hexadecimal digits alone are an image ID, which no registry knows"));
-        }
-        let repository = Repository::new(registry, path)?;
-        let tag = tag.or_else(|| digest.is_none().then(|| "latest".to_owned()));
-        Ok(Self { repository, tag, digest })
+        Self { registry, path, tag, digest }
     }
+}
+
+fn is_address(word: &str) -> bool {
+    word.contains(['.', ':', '[']) || word == "localhost"
+}
+
+fn has_capitals(word: &str) -> bool {
+    word != word.to_ascii_lowercase()
 }
 
 impl fmt::Display for Reference {
@@ -327,139 +387,32 @@ impl fmt::Display for Reference {
     }
 }
 
+fn tag_in(name: &str, tag: &str) -> Result<String> {
+    match tag.parse()? {
+        Version::Tag(tag) => Ok(tag),
+        Version::Digest(_) => Err(invalid(name, "a digest follows @")),
+    }
+}
+
+fn digest_in(name: &str, digest: &str) -> Result<Digest> {
+    match digest.parse()? {
+        Version::Digest(digest) => Ok(digest),
+        Version::Tag(_) => Err(invalid(name, "what follows @ is not a digest")),
+    }
+}
+
+fn is_image_id(path: &str) -> bool {
+    path.len() == 64 && path.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
+}
+
+fn contradiction(name: &str, reason: &str) -> Error {
+    invalid(name, reason).advice("Name it once, in the image's name or beside it.")
+}
+
 fn invalid(text: &str, reason: &str) -> Error {
     let shown = crate::error::printable(text);
     Error::new(ErrorKind::InvalidReference, format!("Invalid image reference \"{shown}\": {reason}")).target(shown)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    const DIGEST: &str = "sha256:6c3c624b58dbbcd3c0dd82b4c53f04194d1247c6eebdaab7c610cf7d66709b3b";
-
-    #[test]
-    fn references_are_read_as_docker_reads_them() {
-        let with_digest = |name: &str| format!("{name}@{DIGEST}");
-        for (text, shown) in [
-            ("alpine", "docker.io/library/alpine:latest"),
-            ("alpine:3.20", "docker.io/library/alpine:3.20"),
-            ("docker.io/alpine", "docker.io/library/alpine:latest"),
-            ("docker.io/library/alpine:3.20", "docker.io/library/alpine:3.20"),
-            ("index.docker.io/library/alpine", "docker.io/library/alpine:latest"),
-            ("registry-1.docker.io/alpine", "docker.io/library/alpine:latest"),
-            ("Docker.IO/alpine", "docker.io/library/alpine:latest"),
-            ("owner/name", "docker.io/owner/name:latest"),
-            ("ghcr.io/a/b", "ghcr.io/a/b:latest"),
-            ("ghcr.io/a/b/c/d:v1.0_x-y", "ghcr.io/a/b/c/d:v1.0_x-y"),
-            ("host:5000/x/y:z", "host:5000/x/y:z"),
-            ("localhost/x", "localhost/x:latest"),
-            ("localhost:5000/x", "localhost:5000/x:latest"),
-            ("127.0.0.1:5000/x", "127.0.0.1:5000/x:latest"),
-            ("[::1]:5000/x", "[::1]:5000/x:latest"),
-            ("[::1]/x:y", "[::1]/x:y"),
-            ("a--b/c__d/e.f_g", "docker.io/a--b/c__d/e.f_g:latest"),
-            ("x:_Tag", "docker.io/library/x:_Tag"),
-            (&with_digest("alpine"), &with_digest("docker.io/library/alpine")),
-            (&with_digest("ghcr.io/a/b"), &with_digest("ghcr.io/a/b")),
-            (&with_digest("ghcr.io/a/b:tag"), &with_digest("ghcr.io/a/b:tag")),
-            (&with_digest("h:5000/b"), &with_digest("h:5000/b")),
-        ] {
-            let reference: Reference = text.parse().expect(text);
-            assert_eq!(reference.to_string(), shown, "{text}");
-            assert_eq!(reference.to_string().parse::<Reference>().expect(shown), reference);
-        }
-    }
-
-    #[test]
-    fn what_is_no_reference_is_refused_by_name() {
-        let (long_name, long_tag) = (format!("a/{}", "b".repeat(254)), format!("a:{}", "t".repeat(129)));
-        for text in [
-            "",
-            ":tag",
-            "a:",
-            "a/",
-            "/a",
-            "a//b",
-            "A",
-            "ghcr.io/Owner/name",
-            "a b",
-            "a:b c",
-            "a:.hidden",
-            "a:-x",
-            "a___b",
-            "a..b",
-            "-a",
-            "a-",
-            "a_",
-            ".a",
-            "https://ghcr.io/a",
-            "ghcr.io:port/a",
-            "ghcr.io:0/a",
-            "ghcr.io:70000/a",
-            "-x.io/a",
-            "[::1/a",
-            "[zz]/a",
-            "a@sha256:123",
-            "a@md5:d41d8cd98f00b204e9800998ecf8427e",
-            "a@latest",
-            "a@",
-            "a@@",
-            "ä",
-            "a/b\u{202e}c",
-            "a\0b",
-            "6c3c624b58dbbcd3c0dd82b4c53f04194d1247c6eebdaab7c610cf7d66709b3b",
-            &long_name,
-            &long_tag,
-        ] {
-            let error = text.parse::<Reference>().expect_err(text);
-            assert_eq!(error.kind(), ErrorKind::InvalidReference, "{text}");
-            assert!(error.to_string().starts_with("Invalid image reference \""), "{error}");
-        }
-    }
-
-    #[test]
-    fn the_parts_of_a_reference_say_where_to_ask() {
-        let hub: Reference = "alpine:3.20".parse().expect("a reference");
-        assert_eq!(hub.registry().api_address(), "registry-1.docker.io");
-        assert_eq!(hub.repository().path(), "library/alpine");
-        assert_eq!((hub.tag(), hub.version()), (Some("3.20"), "3.20"));
-        let pinned: Reference = format!("ghcr.io/a/b:tag@{DIGEST}").parse().expect("a reference");
-        assert_eq!(pinned.version(), DIGEST, "the digest decides");
-    }
-
-    #[test]
-    fn loopback_is_this_machine_only() {
-        for (name, is_loopback) in [
-            ("localhost", true),
-            ("localhost:5000", true),
-            ("127.0.0.1", true),
-            ("127.9.9.9:80", true),
-            ("[::1]:5000", true),
-            ("localhost.example.com", false),
-            ("127.0.0.1.example.com", false),
-            ("10.0.0.1", false),
-            ("ghcr.io", false),
-        ] {
-            assert_eq!(name.parse::<Registry>().expect(name).is_loopback(), is_loopback, "{name}");
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn no_text_makes_the_parser_panic(text in "\\PC{0,80}") {
-            let _ = text.parse::<Reference>();
-        }
-
-        #[test]
-        fn what_is_read_is_shown_and_read_again_the_same(
-            text in "([a-z0-9.-]{1,12}(:[0-9]{1,5})?/)?[a-z0-9._/-]{1,20}(:[a-zA-Z0-9._-]{1,9})?(@sha256:[0-9a-f]{64})?",
-        ) {
-            if let Ok(reference) = text.parse::<Reference>() {
-                let shown = reference.to_string();
-                prop_assert_eq!(shown.parse::<Reference>().expect("what is shown is a reference"), reference);
-            }
-        }
-    }
-}
+mod tests;

@@ -12,7 +12,7 @@ use crate::error::Failure;
 use crate::progress::{
     WSLIMAGE_NOTICE_KIND_VERBOSE, WSLIMAGE_NOTICE_KIND_WARNING, wslimage_notice_kind, wslimage_progress,
 };
-use crate::status::{WSLIMAGE_STATUS_OK, wslimage_status};
+use crate::status::{WSLIMAGE_STATUS_OK, wslimage_stage, wslimage_status};
 use crate::text;
 
 /// How often a callback is called while nothing but the number of bytes changes.
@@ -50,6 +50,8 @@ enum Outcome {
 #[derive(Clone)]
 pub(super) struct Line {
     pub(super) kind: wslimage_notice_kind,
+    /// The stage in which it was told.
+    pub(super) stage: wslimage_stage,
     pub(super) line: Arc<CStr>,
 }
 
@@ -233,6 +235,7 @@ impl Observer for Shared {
             Notice::Warning(line) => (WSLIMAGE_NOTICE_KIND_WARNING, line),
             _ => return,
         };
-        self.change(|state| state.notices.push(Line { kind, line: text::output(line).into() }));
+        let line = text::output(line).into();
+        self.change(|state| state.notices.push(Line { kind, stage: state.stage as wslimage_stage, line }));
     }
 }
