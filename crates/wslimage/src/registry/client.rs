@@ -89,23 +89,6 @@ impl Client {
         session.token(job).await
     }
 
-    /// The tags of `repository`, in the registry's order.
-    ///
-    /// # Errors
-    /// Those of the registry and of its token service; [`ErrorKind::InvalidResponse`] for an answer that is no list.
-    pub async fn tags(&self, repository: &Repository, job: &Job) -> Result<Vec<String>> {
-        let session = Session::new(self, repository, None);
-        job.observer().stage(Stage::Resolving);
-        let answer = session.open("tags/list", "application/json", job).await?;
-        let answer = session.successful(answer, ErrorKind::NotFound, job).await?;
-        let bytes = Transport::body(answer, LARGEST_MANIFEST, job).await?;
-        let list: TagList = serde_json::from_slice(&bytes).map_err(|error| {
-            Error::new(ErrorKind::InvalidResponse, format!("{repository} has no readable list of tags"))
-                .caused_by(error)
-        })?;
-        Ok(list.tags.unwrap_or_default())
-    }
-
     fn session_for_token(&self, registry: &str, repository: &str) -> Result<Session> {
         let registry: Registry = registry.parse()?;
         let plain_http = self.options().plain_http;
@@ -202,12 +185,6 @@ impl Client {
 /// The registry itself is always asked.
 pub(crate) fn nobody_to_ask() -> Error {
     Error::new(ErrorKind::Internal, "There is nobody to ask")
-}
-
-/// OCI distribution-spec, "Listing Tags".
-#[derive(serde::Deserialize)]
-struct TagList {
-    tags: Option<Vec<String>>,
 }
 
 const TOKEN_ATTEMPT: &str = "Failed to get authentication token: ";
