@@ -20,7 +20,8 @@ use crate::progress::Job;
 
 /// A token is a few kilobytes at the most.
 const LONGEST_ANSWER: usize = 1024 * 1024;
-/// A token that ends while its request is under way is of no use.
+/// A token that ends while its request is under way is of no use: it is renewed so much before its end, or a tenth of
+/// its life if that is less.
 const MARGIN: Duration = Duration::from_secs(5);
 
 /// What a token is asked for.
@@ -208,7 +209,9 @@ impl Answer {
             (Some(issued), Some(now)) => now.duration_since(issued).unwrap_or_default(),
             _ => Duration::ZERO,
         };
-        Some(lifetime.saturating_sub(age).saturating_sub(MARGIN))
+        // Nobody gives a token that is over already: then one of the clocks is wrong.
+        let left = if age < lifetime { lifetime - age } else { lifetime };
+        Some(left - MARGIN.min(left / 10))
     }
 
     fn value(self) -> Option<SecretString> {
@@ -247,7 +250,8 @@ mod tests {
             (r#"{"expires_in":300,"issued_at":"2026-11-24T10:00:00Z"}"#, None, Some(295)),
             (r#"{"expires_in":300,"issued_at":"2026-11-24T10:10:00.5+00:00"}"#, date, Some(295)),
             (r#"{"expires_in":300,"issued_at":"yesterday"}"#, date, Some(295)),
-            (r#"{"expires_in":30,"issued_at":"2020-01-01T00:00:00Z"}"#, date, Some(0)),
+            (r#"{"expires_in":30,"issued_at":"2020-01-01T00:00:00Z"}"#, date, Some(27)),
+            (r#"{"expires_in":10}"#, date, Some(9)),
             (r#"{"expires_in":-1}"#, date, None),
             (r#"{"expires_in":18446744073709551615}"#, date, Some(86395)),
         ] {

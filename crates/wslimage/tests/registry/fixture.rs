@@ -1,6 +1,6 @@
 //! A registry, a folder, and an image that is pulled from the one into the other.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -20,12 +20,14 @@ pub(crate) const OLDER: &str =
 pub(crate) struct Fixture {
     pub(crate) registry: TestRegistry,
     pub(crate) folder: TempDir,
+    /// Files of the case that are not the pull's.
+    extra: TempDir,
 }
 
 impl Fixture {
     pub(crate) async fn new() -> Self {
         let registry = TestRegistry::start().await.expect("a registry");
-        Self { registry, folder: TempDir::new().expect("a folder") }
+        Self { registry, folder: TempDir::new().expect("a folder"), extra: TempDir::new().expect("a folder") }
     }
 
     /// An image of one layer for linux/amd64, under `latest`.
@@ -72,6 +74,11 @@ impl Fixture {
     /// The image `name` (`repository:tag`) at the TLS listener.
     pub(crate) fn request(&self, name: &str) -> ImageRequest {
         request_at(self.registry.https_address(), name)
+    }
+
+    /// A folder for files of the case that are not the pull's.
+    pub(crate) fn extra(&self) -> &Path {
+        self.extra.path()
     }
 
     pub(crate) fn destination(&self) -> PathBuf {

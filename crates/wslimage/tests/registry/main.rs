@@ -9,3 +9,4 @@ mod pull;
 mod resume;
 mod retry;
 mod sign_in;
+mod tokens;

@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use tempfile::TempDir;
 use wslimage::{ClientOptions, ErrorKind, Job, RetryPolicy};
 use wslimage_test_registry::{Blob, Image, LogEntry, Platform as Served, Step};
 
@@ -20,8 +19,6 @@ fn content(size: u64) -> Vec<u8> {
 
 struct Large {
     fixture: Fixture,
-    /// Holds the blob as the registry has it.
-    source: TempDir,
     blob: String,
     content: Vec<u8>,
 }
@@ -34,18 +31,17 @@ impl Large {
     async fn of(size: u64) -> Self {
         let fixture = Fixture::new().await;
         let content = content(size);
-        let source = TempDir::new().expect("a folder");
-        let file = source.path().join("layer");
+        let file = fixture.extra().join("layer");
         std::fs::write(&file, &content).expect("a file");
         let served = fixture
             .serve(Image { platforms: vec![Served::linux_amd64(vec![Blob::file(&file)])], ..Fixture::image("a/b") });
         let blob = format!("/v2/a/b/blobs/{}", served.layers[0][0].digest);
-        Self { fixture, source, blob, content }
+        Self { fixture, blob, content }
     }
 
     /// All of the blob, whatever part was asked for.
     fn whole(&self) -> Step {
-        Step { body_file: Some(self.source.path().join("layer")), ..Step::default() }
+        Step { body_file: Some(self.fixture.extra().join("layer")), ..Step::default() }
     }
 
     fn digest(&self) -> &str {
