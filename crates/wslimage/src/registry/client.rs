@@ -11,6 +11,7 @@ use super::credentials;
 use super::endpoint::Endpoint;
 use super::lock;
 use super::options::{ClientOptions, Credential};
+use super::registries_conf::RegistriesConf;
 use super::retry::retry;
 use super::session::Session;
 use super::sign_in::SignIn;
@@ -37,6 +38,7 @@ struct Shared {
     /// helper program is asked once.
     logins: tokio::sync::Mutex<HashMap<String, Option<Credential>>>,
     cache: Option<Cache>,
+    registries: RegistriesConf,
     /// Mirrors that have failed are not asked again.
     failed_mirrors: Mutex<HashSet<Registry>>,
 }
@@ -45,16 +47,18 @@ impl Client {
     /// A client that works as `options` say.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidArgument`] when the CA certificate file cannot be used; [`ErrorKind::File`] when the cache is
-    /// no folder.
+    /// [`ErrorKind::InvalidArgument`] when the CA certificate file or a registries.conf cannot be used;
+    /// [`ErrorKind::File`] when the cache is no folder.
     pub fn new(options: ClientOptions) -> Result<Self> {
         let transport = Transport::new(&options)?;
+        let registries = RegistriesConf::load(&options.environment)?;
         let cache = options.cache.clone().or_else(|| options.environment.path("WSLIMAGE_CACHE"));
         let cache = cache.map(Cache::open).transpose()?;
         Ok(Self(Arc::new(Shared {
             options,
             transport,
             cache,
+            registries,
             is_https: Mutex::default(),
             sign_ins: Mutex::default(),
             logins: tokio::sync::Mutex::default(),
@@ -118,19 +122,25 @@ impl Client {
     }
 
     /// Where `reference` is asked for, in this order: mirrors, then its registry, which gets `token`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Blocked`] for a registry that this machine's configuration blocks.
     pub(crate) fn sessions(&self, reference: &Reference, token: Option<&SecretString>) -> Result<Vec<Session>> {
         let repository = reference.repository();
         let mut endpoints = Vec::new();
         for location in &self.options().mirrors {
             endpoints.push(Endpoint::mirror(location, repository)?);
         }
+        endpoints.extend(self.0.registries.endpoints(reference, self.options().plain_http)?);
         let failed = lock(&self.0.failed_mirrors).clone();
-        endpoints.retain(|endpoint| !failed.contains(&endpoint.registry));
-        endpoints.push(Endpoint::origin(repository, self.options().plain_http));
+        endpoints.retain(|endpoint| !endpoint.is_mirror || !failed.contains(&endpoint.registry));
+        for endpoint in endpoints.iter().filter(|endpoint| endpoint.is_insecure) {
+            self.transport().trust_blindly(endpoint.registry.api_address());
+        }
         Ok(endpoints
             .into_iter()
             .map(|endpoint| {
-                let token = token.filter(|_| !endpoint.is_mirror);
+                let token = token.filter(|_| endpoint.is_named);
                 Session::new(self, endpoint, token)
             })
             .collect())
@@ -168,7 +178,7 @@ impl Client {
 
     /// Who signs in there: whom the caller gave, else whom this machine knows. A mirror never sees the former.
     pub(super) async fn login(&self, endpoint: &Endpoint, job: &Job) -> Result<Option<Credential>> {
-        if let Some(given) = self.options().credential.as_ref().filter(|_| !endpoint.is_mirror) {
+        if let Some(given) = self.options().credential.as_ref().filter(|_| endpoint.is_named) {
             return Ok(Some(given.clone()));
         }
         let mut logins = job.or_cancelled(self.0.logins.lock()).await?;

@@ -12,6 +12,8 @@ pub(crate) struct Endpoint {
     /// `None`: the registry as such.
     pub(super) repository: Option<Repository>,
     pub(super) is_mirror: bool,
+    /// It is at the registry that the user named.
+    pub(super) is_named: bool,
     /// Asked by plain http, because the user or the configuration says so for this host.
     pub(super) plain_http: bool,
     /// Any certificate is taken, and plain http where the host speaks no TLS, because the configuration says so.
@@ -20,7 +22,7 @@ pub(crate) struct Endpoint {
 
 impl Endpoint {
     pub(super) fn registry(registry: Registry, plain_http: bool) -> Self {
-        Self { registry, repository: None, is_mirror: false, plain_http, is_insecure: false }
+        Self { registry, repository: None, is_mirror: false, is_named: true, plain_http, is_insecure: false }
     }
 
     pub(super) fn origin(repository: &Repository, plain_http: bool) -> Self {
@@ -29,7 +31,7 @@ impl Endpoint {
 
     pub(super) fn mirror(location: &MirrorLocation, repository: &Repository) -> Result<Self> {
         let mirrored = location.repository(repository)?;
-        Ok(Self { is_mirror: true, ..Self::origin(&mirrored, location.plain_http) })
+        Ok(Self { is_mirror: true, is_named: false, ..Self::origin(&mirrored, location.plain_http) })
     }
 
     /// The name of the repository there, or of the registry.

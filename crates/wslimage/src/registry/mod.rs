@@ -13,6 +13,7 @@ mod client;
 mod credentials;
 mod endpoint;
 mod options;
+mod registries_conf;
 mod retry;
 mod session;
 mod sign_in;

@@ -1,6 +1,6 @@
 //! Mirrors: asked first, judged by digests, left for the next when they fail, and never told a secret of the registry.
 
-use wslimage::{Client, ClientOptions, Credential, ErrorKind};
+use wslimage::{Client, ClientOptions, Credential, Environment, ErrorKind};
 use wslimage_test_registry::{Auth, Image, Step, TestRegistry};
 
 use crate::fixture::{Fixture, Recorder, credential};
@@ -176,4 +176,35 @@ fn a_mirror_is_a_host_with_an_optional_port_and_path() {
         let error = text.parse::<wslimage::MirrorLocation>().expect_err(text);
         assert_eq!(error.kind(), ErrorKind::InvalidArgument, "{text}: {error}");
     }
+}
+
+#[tokio::test]
+async fn the_mirrors_of_registries_conf_are_asked_too() {
+    let mirrored = Mirrored::new().await;
+    mirrored.mirror.add_image(Fixture::image("copy/a/b")).expect("an image");
+    let file = mirrored.fixture.extra().join("registries.conf");
+    let conf = format!(
+        "[[registry]]\nlocation = \"{}\"\n[[registry.mirror]]\nlocation = \"{}/copy\"\ninsecure = true\n",
+        mirrored.fixture.registry.https_address(),
+        // Its authority is not known here, which `insecure` allows.
+        mirrored.mirror.https_address(),
+    );
+    std::fs::write(&file, conf).expect("a file");
+    let environment: Environment = [("CONTAINERS_REGISTRIES_CONF", &file)].into_iter().collect();
+    mirrored.pull(ClientOptions { environment, ..mirrored.fixture.options() }).await.expect("a file");
+    assert_eq!((mirrored.mirror.log("copy/a/b").len(), mirrored.at_registry()), (4, 0));
+}
+
+#[tokio::test]
+async fn a_blocked_registry_is_not_asked() {
+    let mirrored = Mirrored::new().await;
+    mirrored.fixture.serve(Fixture::image("a/b"));
+    let file = mirrored.fixture.extra().join("registries.conf");
+    let conf = format!("[[registry]]\nprefix = \"{}\"\nblocked = true\n", mirrored.fixture.registry.https_address());
+    std::fs::write(&file, conf).expect("a file");
+    let environment: Environment = [("CONTAINERS_REGISTRIES_CONF", &file)].into_iter().collect();
+    let error = mirrored.pull(ClientOptions { environment, ..mirrored.fixture.options() }).await.expect_err("blocked");
+    assert_eq!(error.kind(), ErrorKind::Blocked);
+    assert!(error.to_string().contains(&file.display().to_string()), "{error}");
+    assert_eq!(mirrored.at_registry(), 0);
 }
