@@ -7,6 +7,7 @@ mod answer;
 mod challenge;
 mod client;
 mod options;
+mod proxy;
 mod tls;
 mod token;
 mod transport;
