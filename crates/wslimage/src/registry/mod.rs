@@ -17,6 +17,7 @@ mod registries_conf;
 mod retry;
 mod session;
 mod sign_in;
+mod proxy;
 mod tls;
 mod token;
 mod transport;

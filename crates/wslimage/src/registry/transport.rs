@@ -3,7 +3,7 @@
 use std::fmt;
 
 use std::collections::{HashMap, HashSet};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use bytes::{Bytes, BytesMut};
 use http_auth::basic::encode_credentials;
@@ -14,6 +14,7 @@ use url::Url;
 
 use super::answer::{from_transport, without_query};
 use super::options::{ClientOptions, Credential};
+use super::proxy::{ProxyChooser, answer_of_proxy, proxy_failure};
 use super::{lock, tls};
 use crate::error::{Error, ErrorKind, Result};
 use crate::progress::Job;
@@ -71,6 +72,7 @@ impl<'a> Request<'a> {
 pub(super) struct Transport {
     options: ClientOptions,
     user_agent: HeaderValue,
+    proxies: Arc<ProxyChooser>,
     /// For all hosts that are trusted as the options say.
     client: reqwest::Client,
     /// For the others, by host and port.
@@ -89,9 +91,10 @@ impl Transport {
         let user_agent = HeaderValue::from_str(&user_agent).map_err(|_| {
             Error::new(ErrorKind::InvalidArgument, "The user agent has characters that cannot stand in a header")
         })?;
-        let client = build(options, &user_agent, false)?;
+        let proxies = Arc::new(ProxyChooser::new(&options.proxy, &options.environment)?);
+        let client = build(options, &user_agent, &proxies, false)?;
         let (others, insecure) = Default::default();
-        Ok(Self { options: options.clone(), user_agent, client, others, insecure })
+        Ok(Self { options: options.clone(), user_agent, proxies, client, others, insecure })
     }
 
     /// From now on any certificate of `host` (with its port) is taken.
@@ -109,7 +112,7 @@ impl Transport {
         if let Some(client) = others.get(&host) {
             return Ok(client.clone());
         }
-        let client = build(&self.options, &self.user_agent, is_insecure)?;
+        let client = build(&self.options, &self.user_agent, &self.proxies, is_insecure)?;
         others.insert(host, client.clone());
         Ok(client)
     }
@@ -139,7 +142,19 @@ impl Transport {
                         .body(form.expose_secret().to_owned());
                 }
             }
-            let response = job.or_cancelled(builder.send()).await?.map_err(|error| from_transport(error, &url))?;
+            let proxy = job.or_cancelled(self.proxies.prepare(&url)).await?;
+            let response = match (job.or_cancelled(builder.send()).await?, &proxy) {
+                (Ok(response), Some(proxy)) => match answer_of_proxy(&response, proxy, &url) {
+                    Some(error) => return Err(error),
+                    None => response,
+                },
+                (Ok(response), None) => response,
+                (Err(error), Some(proxy)) => {
+                    let failure = job.or_cancelled(proxy_failure(&error, proxy, &url)).await?;
+                    return Err(failure.unwrap_or_else(|| from_transport(error, &url)));
+                }
+                (Err(error), None) => return Err(from_transport(error, &url)),
+            };
             if !is_redirect(response.status()) {
                 return Ok(response);
             }
@@ -197,12 +212,18 @@ impl Transport {
     }
 }
 
-fn build(options: &ClientOptions, user_agent: &HeaderValue, is_insecure: bool) -> Result<reqwest::Client> {
+fn build(
+    options: &ClientOptions,
+    user_agent: &HeaderValue,
+    proxies: &Arc<ProxyChooser>,
+    is_insecure: bool,
+) -> Result<reqwest::Client> {
     let skip_certificate_check = options.skip_certificate_check || is_insecure;
     let tls = tls::client_config(options.ca_certificate.as_deref(), skip_certificate_check)?;
     reqwest::Client::builder()
         .tls_backend_preconfigured(tls)
         .user_agent(user_agent.clone())
+        .proxy(proxies.clone().reqwest_proxy())
         .redirect(reqwest::redirect::Policy::none())
         .connect_timeout(options.connect_timeout)
         .read_timeout(options.stall_timeout)
