@@ -188,7 +188,7 @@ pub(crate) fn with_challenge(mut answer: Answer, challenge: &str) -> Answer {
 }
 
 /// The host and port as the client named them.
-fn host<'a>(headers: &'a HeaderMap, listener: &'a Listener) -> &'a str {
+pub(crate) fn host<'a>(headers: &'a HeaderMap, listener: &'a Listener) -> &'a str {
     headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or(listener.address())
 }
 

@@ -9,11 +9,12 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 
-use crate::auth::AuthTable;
+use crate::auth::host;
 use crate::blob::{self, RangeRules};
+use crate::cdn;
 use crate::content::Content;
 use crate::listener::Listener;
-use crate::store::Store;
+use crate::registry::State;
 
 pub(crate) const DOCKER_CONTENT_DIGEST: HeaderName = HeaderName::from_static("docker-content-digest");
 const API_VERSION: HeaderName = HeaderName::from_static("docker-distribution-api-version");
@@ -101,6 +102,9 @@ fn parse(path: &str) -> Option<(&str, Resource<'_>)> {
 /// The repository that a path as it came belongs to.
 pub(crate) fn repository_of(path: &str) -> Option<String> {
     let path = percent_decode_str(path).decode_utf8_lossy();
+    if let Some(repository) = cdn::repository_of(&path) {
+        return Some(repository.to_owned());
+    }
     let (repository, _) = parse(&path)?;
     (!repository.is_empty()).then(|| repository.to_owned())
 }
@@ -116,7 +120,7 @@ pub(crate) struct Request<'a> {
     pub(crate) range_rules: &'a RangeRules,
 }
 
-pub(crate) fn answer(store: &Store, auth: &AuthTable, listener: &Listener, request: &Request<'_>) -> Answer {
+pub(crate) fn answer(state: &State, listener: &Listener, request: &Request<'_>) -> Answer {
     let path = percent_decode_str(request.path).decode_utf8_lossy();
     let is_token = path == "/token" || path.starts_with("/token/");
     let is_known = match *request.method {
@@ -128,20 +132,33 @@ pub(crate) fn answer(store: &Store, auth: &AuthTable, listener: &Listener, reque
         let refusal = Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "UNSUPPORTED", "the operation is unsupported");
         return Answer::from(refusal).with(ALLOW, "GET, HEAD");
     }
+    if cdn::is_signed(&path) {
+        return state.signed_urls.answer(&path, request);
+    }
+    if listener.is_cdn() {
+        return cdn::denied("AccessDenied", "Access Denied");
+    }
     if is_token {
-        return auth.token(request);
+        return state.auth.token(request);
     }
     let Some((repository, resource)) = parse(&path) else {
         return Refusal::new(StatusCode::NOT_FOUND, "UNSUPPORTED", "there is nothing here").into();
     };
-    let answer = match auth.challenge(repository, request.headers, listener) {
+    let answer = match state.auth.challenge(repository, request.headers, listener) {
         Some(challenge) => challenge,
-        None => serve(store, repository, resource, request),
+        None => serve(state, listener, repository, resource, request),
     };
     answer.with(API_VERSION, "registry/2.0")
 }
 
-fn serve(store: &Store, repository: &str, resource: Resource<'_>, request: &Request<'_>) -> Answer {
+fn serve(
+    state: &State,
+    listener: &Listener,
+    repository: &str,
+    resource: Resource<'_>,
+    request: &Request<'_>,
+) -> Answer {
+    let store = &state.store;
     let not_found = |code, message: &str| Refusal::new(StatusCode::NOT_FOUND, code, message).into();
     if resource == Resource::Base {
         return Answer::json(StatusCode::OK, &json!({}));
@@ -153,9 +170,17 @@ fn serve(store: &Store, repository: &str, resource: Resource<'_>, request: &Requ
             not_found("NAME_INVALID", "invalid repository name")
         };
     }
+    let options = state.options.of(repository);
     match resource {
         Resource::Base | Resource::Unknown => not_found("UNSUPPORTED", "there is nothing here"),
-        Resource::Tags => tags(repository, &store.tags(repository).unwrap_or_default(), request.query),
+        Resource::Tags => {
+            let origin = match options.tags_link_absolute {
+                true => format!("{}://{}", listener.scheme(), host(request.headers, listener)),
+                false => String::new(),
+            };
+            let tags = store.tags(repository).unwrap_or_default();
+            tag_page(repository, &tags, request.query, options.tags_page_size, &origin)
+        }
         Resource::Manifest(reference) => match store.manifest(repository, reference) {
             None => not_found("MANIFEST_UNKNOWN", "manifest unknown"),
             Some((digest, manifest)) => Answer::new(StatusCode::OK, Content::Memory(manifest.text))
@@ -165,25 +190,33 @@ fn serve(store: &Store, repository: &str, resource: Resource<'_>, request: &Requ
         },
         Resource::Blob(digest) => match store.blob(repository, digest) {
             None => not_found("BLOB_UNKNOWN", "blob unknown to registry"),
-            Some(content) => blob::answer(content, digest, request),
+            Some(content) => match &options.redirect_blobs {
+                Some(rules) if request.method == Method::GET => {
+                    let origin = |target| state.cdn.origin(target, request.headers, listener);
+                    state.signed_urls.redirect(repository, digest, content, rules, origin)
+                }
+                _ => blob::answer(content, digest, request),
+            },
         },
     }
 }
 
-/// The listing of tags, cut by `n` and continued after `last`.
-fn tags(repository: &str, tags: &[String], query: &str) -> Answer {
+/// The tags after `last`, at most `n` and at most as many as a page has, and the link to those that follow.
+fn tag_page(repository: &str, tags: &[String], query: &str, page_size: Option<usize>, origin: &str) -> Answer {
     let parameter = |wanted: &str| {
         let mut parameters = url::form_urlencoded::parse(query.as_bytes());
         parameters.find(|(name, _)| name == wanted).map(|(_, value)| value.into_owned())
     };
     let last = parameter("last");
     let rest: Vec<&String> = tags.iter().filter(|tag| last.as_ref().is_none_or(|last| *tag > last)).collect();
-    let count = parameter("n").and_then(|n| n.parse().ok()).unwrap_or(rest.len()).min(rest.len());
+    let wanted = parameter("n").and_then(|n| n.parse().ok()).unwrap_or(rest.len());
+    let count = wanted.min(page_size.unwrap_or(usize::MAX)).min(rest.len());
     let page = &rest[..count];
     let answer = Answer::json(StatusCode::OK, &json!({"name": repository, "tags": page}));
     match page.last() {
         Some(last) if count < rest.len() => {
-            answer.with(LINK, &format!("</v2/{repository}/tags/list?n={count}&last={last}>; rel=\"next\""))
+            let next = format!("{origin}/v2/{repository}/tags/list?n={count}&last={last}");
+            answer.with(LINK, &format!("<{next}>; rel=\"next\""))
         }
         _ => answer,
     }

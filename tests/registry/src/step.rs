@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::blob::RangeRules;
 use crate::content::Content;
 use crate::error::{Error, Result};
+use crate::raw::{Raw, ReadyRaw};
 
 /// One answer and what goes wrong with it. The counts of bytes are of this answer's body.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
@@ -60,6 +61,9 @@ pub struct Step {
     pub pass: bool,
     /// The connection is closed before any answer; reset with `reset_after`, kept open silently with `stall_after`.
     pub close_before_response: bool,
+    /// Instead of an answer these bytes are written as they are, at the speed of `bytes_per_second`, and the connection is
+    /// closed; reset with `reset_after`, kept open silently with `stall_after`.
+    pub raw: Option<Raw>,
     /// All tokens of the path's repository are worthless from when this answer begins; this request's own was looked at
     /// before.
     pub expire_tokens: bool,
@@ -124,6 +128,7 @@ pub(crate) struct ReadyStep {
     pub(crate) content_length: Option<u64>,
     pub(crate) close_before_response: bool,
     pub(crate) expire_tokens: bool,
+    pub(crate) raw: Option<ReadyRaw>,
 }
 
 impl Step {
@@ -219,6 +224,10 @@ impl TryFrom<&Step> for ReadyStep {
         if step.chunked && step.content_length.is_some() {
             return invalid("a step has one of chunked and contentLength".to_owned());
         }
+        let is_answer = step.pass || step.status.is_some() || !step.headers.is_empty() || content.length() > 0;
+        if step.raw.is_some() && (is_answer || step.close_before_response) {
+            return invalid("a step with raw has no other answer".to_owned());
+        }
         if step.bytes_per_second == Some(0) {
             return invalid("bytesPerSecond is more than 0; stallAfter sends nothing".to_owned());
         }
@@ -236,6 +245,7 @@ impl TryFrom<&Step> for ReadyStep {
             content_length: step.content_length,
             close_before_response: step.close_before_response,
             expire_tokens: step.expire_tokens,
+            raw: step.raw.as_ref().map(|raw| ReadyRaw::new(raw, step.bytes_per_second)).transpose()?,
         })
     }
 }
