@@ -58,6 +58,8 @@ internal static class Failure
         ErrorKind.DigestMismatch => ("DigestMismatch", ErrorCategory.InvalidData),
         ErrorKind.File => ("FileNotWritten", ErrorCategory.WriteError),
         ErrorKind.Insecure => ("InsecureConnection", ErrorCategory.SecurityError),
+        ErrorKind.Proxy => ("ProxyFailed", ErrorCategory.ConnectionError),
+        ErrorKind.Blocked => ("RegistryBlocked", ErrorCategory.PermissionDenied),
         ErrorKind.Cancelled => ("Cancelled", ErrorCategory.OperationStopped),
         _ => ("InternalError", ErrorCategory.InvalidResult),
     };

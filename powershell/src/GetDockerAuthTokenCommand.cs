@@ -21,9 +21,11 @@ public sealed class GetDockerAuthTokenCommand : RegistryCmdlet
     private protected override void Execute()
     {
         using ClientHandle client = NewClient();
-        string registry = Registry ?? string.Empty;
-        string repository = RepositoryName(registry, Repository ?? string.Empty);
-        var image = new ImageArguments(registry, nameof(Repository), repository) { Platform = Platform };
+        var image = new ImageArguments(nameof(Repository), Repository ?? string.Empty)
+        {
+            Registry = Registry ?? string.Empty,
+            Platform = Platform,
+        };
         using OperationHandle operation = client.StartToken(image);
         Run(operation);
         using TokenHandle token = operation.TakeToken();

@@ -8,13 +8,17 @@ namespace WslImage;
 [OutputType(typeof(string))]
 public sealed class GetDockerImageCommand : RegistryCmdlet
 {
-    /// <summary>The repository, such as owner/name.</summary>
+    private ResolvedName? _name;
+
+    /// <summary>The repository, such as owner/name, or a whole reference such as docker.io/library/alpine:3.20.</summary>
     [Parameter(Mandatory = true, Position = 0)]
     public string ImageName { get; set; } = string.Empty;
 
-    /// <summary>The tag, or a digest such as sha256:….</summary>
-    [Parameter(Mandatory = true, Position = 1)]
-    public string Tag { get; set; } = string.Empty;
+    /// <summary>The tag, or a digest such as sha256:…; latest where the name has none either.</summary>
+    [Parameter(Position = 1)]
+    [ValidateNotNullOrEmpty]
+    [ArgumentCompleter(typeof(TagCompleter))]
+    public string? Tag { get; set; }
 
     /// <summary>The file to write.</summary>
     [Parameter(Mandatory = true, Position = 2)]
@@ -22,25 +26,20 @@ public sealed class GetDockerImageCommand : RegistryCmdlet
 
     /// <summary>The registry: a host with an optional port.</summary>
     [Parameter(Position = 3)]
-    public string? Registry { get; set; } = "ghcr.io";
+    public string? Registry { get; set; } = DefaultRegistry;
 
-    private protected override string Subject => $"{Registry}/{ImageName}:{Tag}";
+    private protected override string Subject => _name?.ToString() ?? ImageName;
 
     private protected override void Execute()
     {
-        string registry = Registry ?? string.Empty;
-        string imageName = RepositoryName(registry, ImageName);
-        WriteWorking($"Downloading Docker image layer from {registry}/{imageName}:{Tag}...");
+        ImageArguments image = NewImage(nameof(ImageName), ImageName, Registry, Tag);
+        ResolvedName name = _name = ResolvedName.Of(image);
+        WriteWorking($"Downloading Docker image layer from {name}...");
         string path = ResolveFile(DestinationFile, nameof(DestinationFile));
 
         using ClientHandle client = NewClient();
-        var image = new ImageArguments(registry, nameof(ImageName), imageName)
-        {
-            Tag = Tag,
-            Platform = Platform,
-        };
         using ManifestHandle manifest =
-            GetManifest(client, image, () => WriteRetrieving(registry, imageName, Tag));
+            GetManifest(client, image, () => WriteRetrieving(name, name.Repository));
         string layerSize = ByteSize.Format(manifest.LayerSize);
         if (!ShouldProcess(path, $"Download layer {manifest.LayerDigest} ({layerSize}) of {manifest.Reference}"))
         {

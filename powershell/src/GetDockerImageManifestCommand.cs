@@ -9,36 +9,37 @@ namespace WslImage;
 [OutputType(typeof(Hashtable))]
 public sealed class GetDockerImageManifestCommand : RegistryCmdlet
 {
+    private ResolvedName? _name;
+
     /// <summary>A bearer token to use as it is.</summary>
     [Parameter(Position = 0)]
     public string? AuthToken { get; set; }
 
-    /// <summary>The repository, such as owner/name.</summary>
+    /// <summary>The repository, such as owner/name, or a whole reference such as docker.io/library/alpine:3.20.</summary>
     [Parameter(Mandatory = true, Position = 1)]
     public string ImageName { get; set; } = string.Empty;
 
-    /// <summary>The tag, or a digest such as sha256:….</summary>
-    [Parameter(Mandatory = true, Position = 2)]
-    public string Tag { get; set; } = string.Empty;
+    /// <summary>The tag, or a digest such as sha256:…; latest where the name has none either.</summary>
+    [Parameter(Position = 2)]
+    [ValidateNotNullOrEmpty]
+    [ArgumentCompleter(typeof(TagCompleter))]
+    public string? Tag { get; set; }
 
     /// <summary>The registry: a host with an optional port.</summary>
     [Parameter(Position = 3)]
-    public string? Registry { get; set; } = "ghcr.io";
+    public string? Registry { get; set; } = DefaultRegistry;
 
-    private protected override string Subject => $"{Registry}/{ImageName}:{Tag}";
+    private protected override string Subject => _name?.ToString() ?? ImageName;
 
     private protected override void Execute()
     {
-        string registry = Registry ?? string.Empty;
-        WriteRetrieving(registry, ImageName, Tag);
+        ImageArguments image = NewImage(nameof(ImageName), ImageName, Registry, Tag);
+        image.AuthToken = string.IsNullOrEmpty(AuthToken) ? null : AuthToken;
+        _name = ResolvedName.Of(image);
+        // This command shows a name of one word as it was given.
+        WriteRetrieving(_name, _name.Repository == "library/" + ImageName ? ImageName : _name.Repository);
 
         using ClientHandle client = NewClient();
-        var image = new ImageArguments(registry, nameof(ImageName), RepositoryName(registry, ImageName))
-        {
-            Tag = Tag,
-            Platform = Platform,
-            AuthToken = string.IsNullOrEmpty(AuthToken) ? null : AuthToken,
-        };
         using ManifestHandle manifest = GetManifest(client, image);
         foreach (string key in manifest.DroppedKeys)
         {

@@ -1,39 +1,18 @@
 using System;
-using System.Collections;
 using System.Management.Automation;
 using System.Management.Automation.Host;
-using System.Runtime.InteropServices;
-using System.Text;
 using Microsoft.PowerShell.Commands;
 using WslImage.Native;
 
 namespace WslImage;
 
 /// <summary>What the commands that talk to a registry have in common: parameters, native jobs, errors.</summary>
-public abstract class RegistryCmdlet : PSCmdlet
+public abstract partial class RegistryCmdlet : PSCmdlet
 {
-    private const string DockerHub = "docker.io";
-    private const string FirstLineOfResolving = "Getting docker image manifest ";
+    private protected const string DefaultRegistry = "ghcr.io";
 
     private readonly object _gate = new();
     private OperationHandle? _operation;
-
-    /// <summary>The login at the registry or its token service. Without it the registry is asked as anybody.</summary>
-    [Parameter]
-    [Credential]
-    public PSCredential? Credential { get; set; }
-
-    /// <summary>A file of certificates (PEM) to trust beside those of the operating system.</summary>
-    [Parameter]
-    public string? CACertificatePath { get; set; }
-
-    /// <summary>Takes any certificate. Whoever stands between can then read and change everything.</summary>
-    [Parameter]
-    public SwitchParameter SkipCertificateCheck { get; set; }
-
-    /// <summary>Talks to the registry by http, which anybody on the way can read and change.</summary>
-    [Parameter]
-    public SwitchParameter PlainHttp { get; set; }
 
     /// <summary>The platform, OS/ARCHITECTURE or OS/ARCHITECTURE/VARIANT; linux/amd64 when not given.</summary>
     [Parameter]
@@ -71,29 +50,19 @@ public abstract class RegistryCmdlet : PSCmdlet
 
     private protected abstract void Execute();
 
-    private protected ClientHandle NewClient()
-    {
-        PSCredential? login = Credential == PSCredential.Empty ? null : Credential;
-        using var username = Utf8Argument.From(login?.UserName, nameof(Credential));
-        using Utf8Argument password = login is null
-            ? Utf8Argument.From((string?)null, nameof(Credential))
-            : Utf8Argument.From(login.Password, nameof(Credential));
-        using var caCertificatePath = Utf8Argument.From(
-            CACertificatePath is null ? null : ResolveFile(CACertificatePath, nameof(CACertificatePath)),
-            nameof(CACertificatePath));
-        using var userAgent = Utf8Argument.From(UserAgent(), nameof(UserAgent));
-        return ClientHandle.New(
-            username, password, caCertificatePath, userAgent, SkipCertificateCheck, PlainHttp);
-    }
+    /// <summary>Which image; a registry that was not named gives way to one in the name.</summary>
+    private protected ImageArguments NewImage(string parameter, string name, string? registry, string? tag = null) =>
+        new(parameter, name)
+        {
+            Registry = IsBound("Registry") ? registry ?? string.Empty : null,
+            DefaultRegistry = DefaultRegistry,
+            Tag = tag,
+            Platform = Platform,
+        };
 
-    /// <summary>The name as the registry has it: at Docker Hub, names of one word are in library/.</summary>
-    private protected static string RepositoryName(string registry, string name) =>
-        registry.Equals(DockerHub, StringComparison.OrdinalIgnoreCase) && name.Length > 0 && name.IndexOf('/') < 0
-            ? "library/" + name
-            : name;
-
-    private protected void WriteRetrieving(string registry, string imageName, string tag) =>
-        WriteWorking($"Retrieving docker image manifest for {imageName}:{tag} from registry {registry}...");
+    private protected void WriteRetrieving(ResolvedName name, string repository) =>
+        WriteWorking(
+            $"Retrieving docker image manifest for {repository}:{name.Version} from registry {name.Registry}...");
 
     /// <summary>Looks up manifest and config of an image that has one layer.</summary>
     /// <param name="client">The client.</param>
@@ -101,48 +70,36 @@ public abstract class RegistryCmdlet : PSCmdlet
     /// <param name="onResolving">Called once, between the lines about the token and those about manifests.</param>
     private protected ManifestHandle GetManifest(ClientHandle client, ImageArguments image, Action? onResolving = null)
     {
-        void Announce()
+        void Announce(Stage stage)
         {
-            onResolving?.Invoke();
-            onResolving = null;
+            if (stage >= Stage.Resolving)
+            {
+                onResolving?.Invoke();
+                onResolving = null;
+            }
         }
         using OperationHandle operation = client.StartManifest(image);
-        Run(
-            operation,
-            progress =>
-            {
-                if (progress.Stage >= Stage.Resolving)
-                {
-                    Announce();
-                }
-            },
-            line =>
-            {
-                // Lines of two stages may come in one call, and say not to which they belong.
-                if (line.StartsWith(FirstLineOfResolving, StringComparison.Ordinal))
-                {
-                    Announce();
-                }
-            });
+        // Lines of two stages may come in one call.
+        Run(operation, progress => Announce(progress.Stage), Announce);
         return operation.TakeManifest();
     }
 
     /// <summary>Waits for a native job, and writes its verbose lines and warnings as they come.</summary>
     /// <param name="operation">The job.</param>
     /// <param name="onProgress">Called as the job goes on, after the lines that came with it.</param>
-    /// <param name="onLine">Called before a line is written.</param>
+    /// <param name="onLine">Called before a line is written, with the stage in which it was told.</param>
     private protected void Run(
         OperationHandle operation,
         Action<NativeMethods.Progress>? onProgress = null,
-        Action<string>? onLine = null)
+        Action<Stage>? onLine = null)
     {
         ulong linesWritten = 0;
         void Observe(NativeMethods.Progress progress)
         {
             while (linesWritten < progress.NoticeCount)
             {
-                string line = operation.Notice(linesWritten++, out bool isWarning) ?? string.Empty;
-                onLine?.Invoke(line);
+                string line = operation.Notice(linesWritten++, out bool isWarning, out Stage stage) ?? string.Empty;
+                onLine?.Invoke(stage);
                 WriteNotice(line, isWarning);
             }
             onProgress?.Invoke(progress);
@@ -248,17 +205,4 @@ public abstract class RegistryCmdlet : PSCmdlet
     }
 
     private void WriteHost(HostInformationMessage message) => WriteInformation(message, ["PSHOST"]);
-
-    private string UserAgent()
-    {
-        var versions = SessionState.PSVariable.GetValue("PSVersionTable") as IDictionary;
-        string system = $"{RuntimeInformation.OSDescription}; {RuntimeInformation.ProcessArchitecture}";
-        string text = $"PowerShell/{versions?["PSVersion"]} ({system}; {versions?["PSEdition"]})";
-        var header = new StringBuilder(text.Length);
-        foreach (char character in text)
-        {
-            header.Append(character is >= ' ' and <= '~' ? character : '?');
-        }
-        return header.ToString();
-    }
 }

@@ -13,14 +13,22 @@ internal sealed unsafe class ClientHandle : NativeHandle
     private delegate int StartFunction(
         ClientHandle client, in NativeMethods.Image image, out IntPtr operation, out IntPtr error);
 
-    internal static ClientHandle New(
-        Utf8Argument username,
-        Utf8Argument password,
-        Utf8Argument caCertificatePath,
-        Utf8Argument userAgent,
-        bool skipCertificateCheck,
-        bool plainHttp)
+    /// <exception cref="FailureException">An option cannot be used.</exception>
+    internal static ClientHandle New(ClientArguments arguments)
     {
+        using var username = Utf8Argument.From(arguments.Credential?.UserName, nameof(arguments.Credential));
+        using var password = Utf8Argument.From(arguments.Credential?.Password, nameof(arguments.Credential));
+        using var caCertificatePath =
+            Utf8Argument.From(arguments.CACertificatePath, nameof(arguments.CACertificatePath));
+        using var userAgent = Utf8Argument.From(arguments.UserAgent, nameof(arguments.UserAgent));
+        using var environment = Utf8ArgumentList.From(arguments.Environment, nameof(arguments.Environment));
+        using var proxy = Utf8Argument.From(arguments.Proxy, nameof(arguments.Proxy));
+        using var proxyUsername =
+            Utf8Argument.From(arguments.ProxyCredential?.UserName, nameof(arguments.ProxyCredential));
+        using var proxyPassword =
+            Utf8Argument.From(arguments.ProxyCredential?.Password, nameof(arguments.ProxyCredential));
+        using var mirrors = Utf8ArgumentList.From(arguments.Mirrors, "Mirror");
+        using var cachePath = Utf8Argument.From(arguments.CachePath, nameof(arguments.CachePath));
         var options = new NativeMethods.ClientOptions
         {
             Size = (UIntPtr)sizeof(NativeMethods.ClientOptions),
@@ -28,8 +36,22 @@ internal sealed unsafe class ClientHandle : NativeHandle
             Password = password.Pointer,
             CACertificatePath = caCertificatePath.Pointer,
             UserAgent = userAgent.Pointer,
-            SkipCertificateCheck = skipCertificateCheck ? (byte)1 : (byte)0,
-            PlainHttp = plainHttp ? (byte)1 : (byte)0,
+            SkipCertificateCheck = Byte(arguments.SkipCertificateCheck),
+            PlainHttp = Byte(arguments.PlainHttp),
+            Environment = environment.Pointer,
+            ConnectTimeoutMs = arguments.ConnectTimeoutMs,
+            StallTimeoutMs = arguments.StallTimeoutMs,
+            MaximumRetries = arguments.MaximumRetries,
+            NoRetry = Byte(arguments.NoRetry),
+            MaximumWaitMs = arguments.MaximumWaitMs,
+            MaximumConnections = arguments.MaximumConnections,
+            ProxyUrl = proxy.Pointer,
+            ProxyUsername = proxyUsername.Pointer,
+            ProxyPassword = proxyPassword.Pointer,
+            ProxyUseDefaultCredentials = Byte(arguments.ProxyUseDefaultCredentials),
+            NoProxy = Byte(arguments.NoProxy),
+            Mirrors = mirrors.Pointer,
+            CachePath = cachePath.Pointer,
         };
         ErrorHandle.Check(NativeMethods.ClientNew(options, out IntPtr client, out IntPtr error), error);
         return new ClientHandle(client);
@@ -37,6 +59,9 @@ internal sealed unsafe class ClientHandle : NativeHandle
 
     /// <summary>Starts to look up manifest and config.</summary>
     internal OperationHandle StartManifest(ImageArguments image) => Start(NativeMethods.ManifestStart, image);
+
+    /// <summary>Starts to ask for the tags of a repository.</summary>
+    internal OperationHandle StartTags(ImageArguments image) => Start(NativeMethods.TagsStart, image);
 
     /// <summary>Starts to ask for a token.</summary>
     internal OperationHandle StartToken(ImageArguments image) => Start(NativeMethods.TokenStart, image);
@@ -56,23 +81,12 @@ internal sealed unsafe class ClientHandle : NativeHandle
         return true;
     }
 
+    private static byte Byte(bool value) => value ? (byte)1 : (byte)0;
+
     private OperationHandle Start(StartFunction start, ImageArguments arguments)
     {
-        using var registry = Utf8Argument.From(arguments.Registry, nameof(arguments.Registry));
-        using var name = Utf8Argument.From(arguments.Name, arguments.NameParameter);
-        using var tag = Utf8Argument.From(arguments.Tag, nameof(arguments.Tag));
-        using var platform = Utf8Argument.From(arguments.Platform, nameof(arguments.Platform));
-        using var authToken = Utf8Argument.From(arguments.AuthToken, nameof(arguments.AuthToken));
-        var image = new NativeMethods.Image
-        {
-            Size = (UIntPtr)sizeof(NativeMethods.Image),
-            Registry = registry.Pointer,
-            Name = name.Pointer,
-            Tag = tag.Pointer,
-            Platform = platform.Pointer,
-            AuthToken = authToken.Pointer,
-        };
-        ErrorHandle.Check(start(this, image, out IntPtr operation, out IntPtr error), error);
+        using var native = new NativeImage(arguments);
+        ErrorHandle.Check(start(this, native.Image, out IntPtr operation, out IntPtr error), error);
         return new OperationHandle(operation);
     }
 }

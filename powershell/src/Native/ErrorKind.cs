@@ -22,4 +22,6 @@ internal enum ErrorKind : uint
     Insecure = 17,
     Cancelled = 18,
     Internal = 19,
+    Proxy = 20,
+    Blocked = 21,
 }

@@ -48,12 +48,31 @@ internal static partial class NativeMethods
     [DllImport(Library, EntryPoint = "wslimage_client_free", CallingConvention = CallingConvention.Cdecl)]
     internal static extern void ClientFree(IntPtr client);
 
+    [DllImport(Library, EntryPoint = "wslimage_reference_new", CallingConvention = CallingConvention.Cdecl)]
+    internal static extern int ReferenceNew(in Image image, out IntPtr reference, out IntPtr error);
+
+    [DllImport(Library, EntryPoint = "wslimage_reference_registry", CallingConvention = CallingConvention.Cdecl)]
+    internal static extern IntPtr ReferenceRegistry(ReferenceHandle reference);
+
+    [DllImport(Library, EntryPoint = "wslimage_reference_repository", CallingConvention = CallingConvention.Cdecl)]
+    internal static extern IntPtr ReferenceRepository(ReferenceHandle reference);
+
+    [DllImport(Library, EntryPoint = "wslimage_reference_version", CallingConvention = CallingConvention.Cdecl)]
+    internal static extern IntPtr ReferenceVersion(ReferenceHandle reference);
+
+    [DllImport(Library, EntryPoint = "wslimage_reference_free", CallingConvention = CallingConvention.Cdecl)]
+    internal static extern void ReferenceFree(IntPtr reference);
+
     [DllImport(Library, EntryPoint = "wslimage_manifest_start", CallingConvention = CallingConvention.Cdecl)]
     internal static extern int ManifestStart(
         ClientHandle client, in Image image, out IntPtr operation, out IntPtr error);
 
     [DllImport(Library, EntryPoint = "wslimage_token_start", CallingConvention = CallingConvention.Cdecl)]
     internal static extern int TokenStart(
+        ClientHandle client, in Image image, out IntPtr operation, out IntPtr error);
+
+    [DllImport(Library, EntryPoint = "wslimage_tags_start", CallingConvention = CallingConvention.Cdecl)]
+    internal static extern int TagsStart(
         ClientHandle client, in Image image, out IntPtr operation, out IntPtr error);
 
     [DllImport(Library, EntryPoint = "wslimage_pull_start", CallingConvention = CallingConvention.Cdecl)]
@@ -74,10 +93,14 @@ internal static partial class NativeMethods
     internal static extern int OperationProgress(OperationHandle operation, ref Progress progress);
 
     [DllImport(Library, EntryPoint = "wslimage_operation_notice", CallingConvention = CallingConvention.Cdecl)]
-    internal static extern IntPtr OperationNotice(OperationHandle operation, ulong index, out uint kind);
+    internal static extern IntPtr OperationNotice(
+        OperationHandle operation, ulong index, out uint kind, out Stage stage);
 
     [DllImport(Library, EntryPoint = "wslimage_operation_take_manifest", CallingConvention = CallingConvention.Cdecl)]
     internal static extern int OperationTakeManifest(OperationHandle operation, out IntPtr manifest, out IntPtr error);
+
+    [DllImport(Library, EntryPoint = "wslimage_operation_take_tags", CallingConvention = CallingConvention.Cdecl)]
+    internal static extern int OperationTakeTags(OperationHandle operation, out IntPtr tags, out IntPtr error);
 
     [DllImport(Library, EntryPoint = "wslimage_operation_take_token", CallingConvention = CallingConvention.Cdecl)]
     internal static extern int OperationTakeToken(OperationHandle operation, out IntPtr token, out IntPtr error);
@@ -112,6 +135,15 @@ internal static partial class NativeMethods
 
     [DllImport(Library, EntryPoint = "wslimage_manifest_free", CallingConvention = CallingConvention.Cdecl)]
     internal static extern void ManifestFree(IntPtr manifest);
+
+    [DllImport(Library, EntryPoint = "wslimage_tags_count", CallingConvention = CallingConvention.Cdecl)]
+    internal static extern UIntPtr TagsCount(TagsHandle tags);
+
+    [DllImport(Library, EntryPoint = "wslimage_tags_get", CallingConvention = CallingConvention.Cdecl)]
+    internal static extern IntPtr TagsGet(TagsHandle tags, UIntPtr index);
+
+    [DllImport(Library, EntryPoint = "wslimage_tags_free", CallingConvention = CallingConvention.Cdecl)]
+    internal static extern void TagsFree(IntPtr tags);
 
     [DllImport(Library, EntryPoint = "wslimage_token_value", CallingConvention = CallingConvention.Cdecl)]
     internal static extern IntPtr TokenValue(TokenHandle token);

@@ -47,6 +47,9 @@ internal static partial class NativeMethods
     private delegate int NewClient(in ClientOptions options, out IntPtr client, out IntPtr error);
 
     [UnmanagedFunctionPointer(CallingConvention.Cdecl)]
+    private delegate int NewReference(in Image image, out IntPtr reference, out IntPtr error);
+
+    [UnmanagedFunctionPointer(CallingConvention.Cdecl)]
     private delegate int StartForImage(SafeHandle client, in Image image, out IntPtr operation, out IntPtr error);
 
     [UnmanagedFunctionPointer(CallingConvention.Cdecl)]
@@ -60,7 +63,7 @@ internal static partial class NativeMethods
     private delegate int GetProgress(SafeHandle operation, ref Progress progress);
 
     [UnmanagedFunctionPointer(CallingConvention.Cdecl)]
-    private delegate IntPtr GetNotice(SafeHandle operation, ulong index, out uint kind);
+    private delegate IntPtr GetNotice(SafeHandle operation, ulong index, out uint kind, out Stage stage);
 
     [UnmanagedFunctionPointer(CallingConvention.Cdecl)]
     private delegate int Take(SafeHandle operation, out IntPtr result, out IntPtr error);
@@ -95,12 +98,31 @@ internal static partial class NativeMethods
 
     internal static void ClientFree(IntPtr client) => Function<FreeFunction>("wslimage_client_free")(client);
 
+    internal static int ReferenceNew(in Image image, out IntPtr reference, out IntPtr error) =>
+        Function<NewReference>("wslimage_reference_new")(image, out reference, out error);
+
+    internal static IntPtr ReferenceRegistry(ReferenceHandle reference) =>
+        Function<PointerOf>("wslimage_reference_registry")(reference);
+
+    internal static IntPtr ReferenceRepository(ReferenceHandle reference) =>
+        Function<PointerOf>("wslimage_reference_repository")(reference);
+
+    internal static IntPtr ReferenceVersion(ReferenceHandle reference) =>
+        Function<PointerOf>("wslimage_reference_version")(reference);
+
+    internal static void ReferenceFree(IntPtr reference) =>
+        Function<FreeFunction>("wslimage_reference_free")(reference);
+
     internal static int ManifestStart(
         ClientHandle client, in Image image, out IntPtr operation, out IntPtr error) =>
         Function<StartForImage>("wslimage_manifest_start")(client, image, out operation, out error);
 
     internal static int TokenStart(ClientHandle client, in Image image, out IntPtr operation, out IntPtr error) =>
         Function<StartForImage>("wslimage_token_start")(client, image, out operation, out error);
+
+    internal static int TagsStart(
+        ClientHandle client, in Image image, out IntPtr operation, out IntPtr error) =>
+        Function<StartForImage>("wslimage_tags_start")(client, image, out operation, out error);
 
     internal static int PullStart(
         ClientHandle client,
@@ -119,11 +141,15 @@ internal static partial class NativeMethods
     internal static int OperationProgress(OperationHandle operation, ref Progress progress) =>
         Function<GetProgress>("wslimage_operation_progress")(operation, ref progress);
 
-    internal static IntPtr OperationNotice(OperationHandle operation, ulong index, out uint kind) =>
-        Function<GetNotice>("wslimage_operation_notice")(operation, index, out kind);
+    internal static IntPtr OperationNotice(
+        OperationHandle operation, ulong index, out uint kind, out Stage stage) =>
+        Function<GetNotice>("wslimage_operation_notice")(operation, index, out kind, out stage);
 
     internal static int OperationTakeManifest(OperationHandle operation, out IntPtr manifest, out IntPtr error) =>
         Function<Take>("wslimage_operation_take_manifest")(operation, out manifest, out error);
+
+    internal static int OperationTakeTags(OperationHandle operation, out IntPtr tags, out IntPtr error) =>
+        Function<Take>("wslimage_operation_take_tags")(operation, out tags, out error);
 
     internal static int OperationTakeToken(OperationHandle operation, out IntPtr token, out IntPtr error) =>
         Function<Take>("wslimage_operation_take_token")(operation, out token, out error);
@@ -156,6 +182,13 @@ internal static partial class NativeMethods
         Function<UInt64At>("wslimage_manifest_layer_size")(manifest, index);
 
     internal static void ManifestFree(IntPtr manifest) => Function<FreeFunction>("wslimage_manifest_free")(manifest);
+
+    internal static UIntPtr TagsCount(TagsHandle tags) => Function<SizeOf>("wslimage_tags_count")(tags);
+
+    internal static IntPtr TagsGet(TagsHandle tags, UIntPtr index) =>
+        Function<PointerAt>("wslimage_tags_get")(tags, index);
+
+    internal static void TagsFree(IntPtr tags) => Function<FreeFunction>("wslimage_tags_free")(tags);
 
     internal static IntPtr TokenValue(TokenHandle token) => Function<PointerOf>("wslimage_token_value")(token);
 

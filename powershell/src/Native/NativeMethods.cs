@@ -10,7 +10,7 @@ namespace WslImage.Native;
 /// </summary>
 internal static unsafe partial class NativeMethods
 {
-    internal const uint AbiVersion = 1;
+    internal const uint AbiVersion = 2;
 
     internal const int StatusOk = 0;
 
@@ -88,6 +88,20 @@ internal static unsafe partial class NativeMethods
         // C's bool is one byte; the marshaller's would be four.
         internal byte SkipCertificateCheck;
         internal byte PlainHttp;
+        internal IntPtr Environment;
+        internal uint ConnectTimeoutMs;
+        internal uint StallTimeoutMs;
+        internal uint MaximumRetries;
+        internal byte NoRetry;
+        internal ulong MaximumWaitMs;
+        internal uint MaximumConnections;
+        internal IntPtr ProxyUrl;
+        internal IntPtr ProxyUsername;
+        internal IntPtr ProxyPassword;
+        internal byte ProxyUseDefaultCredentials;
+        internal byte NoProxy;
+        internal IntPtr Mirrors;
+        internal IntPtr CachePath;
     }
 
     [StructLayout(LayoutKind.Sequential)]
@@ -99,6 +113,7 @@ internal static unsafe partial class NativeMethods
         internal IntPtr Tag;
         internal IntPtr Platform;
         internal IntPtr AuthToken;
+        internal IntPtr DefaultRegistry;
     }
 
     [StructLayout(LayoutKind.Sequential)]

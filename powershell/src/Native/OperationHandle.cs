@@ -55,15 +55,17 @@ internal sealed unsafe class OperationHandle : NativeHandle
     /// <summary>From any thread; returns at once, also when the job has ended.</summary>
     internal void Cancel() => _ = NativeMethods.OperationCancel(this);
 
-    /// <summary>A line worth showing, in the order in which they came.</summary>
-    internal string? Notice(ulong index, out bool isWarning)
+    /// <summary>A line worth showing, in the order in which they came, and the stage in which it was told.</summary>
+    internal string? Notice(ulong index, out bool isWarning, out Stage stage)
     {
-        string? text = NativeMethods.Text(NativeMethods.OperationNotice(this, index, out uint kind));
+        string? text = NativeMethods.Text(NativeMethods.OperationNotice(this, index, out uint kind, out stage));
         isWarning = kind == NativeMethods.NoticeKindWarning;
         return text;
     }
 
     internal ManifestHandle TakeManifest() => new(TakeResult(NativeMethods.OperationTakeManifest));
+
+    internal TagsHandle TakeTags() => new(TakeResult(NativeMethods.OperationTakeTags));
 
     internal TokenHandle TakeToken() => new(TakeResult(NativeMethods.OperationTakeToken));
 

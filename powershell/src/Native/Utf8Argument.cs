@@ -44,9 +44,13 @@ internal sealed unsafe class Utf8Argument : SafeHandle
     }
 
     /// <inheritdoc cref="From(string, string)"/>
-    internal static Utf8Argument From(SecureString value, string parameter)
+    internal static Utf8Argument From(SecureString? value, string parameter)
     {
         var argument = new Utf8Argument();
+        if (value is null)
+        {
+            return argument;
+        }
         IntPtr characters = Marshal.SecureStringToGlobalAllocUnicode(value);
         try
         {
