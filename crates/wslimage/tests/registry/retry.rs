@@ -37,7 +37,7 @@ async fn pull(place: &str, steps: Vec<Step>, policy: RetryPolicy) -> Pulled {
         Ok(()) => fixture.expect_layer_in_file(),
         Err(_) => fixture.expect_older_file(),
     }
-    let asked = fixture.registry.log_of(&LogFilter { path: Some(path), repository: None }).len();
+    let asked = fixture.registry.log_of(&LogFilter { path: Some(path), ..LogFilter::default() }).len();
     Pulled { result, asked, lines: recorder.verbose_lines() }
 }
 
