@@ -196,12 +196,12 @@ impl Error {
         self.details.target.as_deref()
     }
 
-    /// The chain of causes as texts, the nearest first, without repetitions.
+    /// The chain of causes as texts that can be shown, the nearest first, without repetitions.
     pub fn causes(&self) -> Vec<String> {
         let mut causes: Vec<String> = Vec::new();
         let mut next: Option<&(dyn std::error::Error + 'static)> = self.source.as_deref().map(|source| source as _);
         while let Some(error) = next {
-            let text = error.to_string();
+            let text = printable(&error.to_string());
             if causes.last() != Some(&text) {
                 causes.push(text);
             }

@@ -9,7 +9,7 @@ use std::str::FromStr;
 
 use oci_spec::image::Digest;
 
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result, printable};
 
 const DOCKER_HUB: &str = "docker.io";
 /// Where Docker Hub answers the distribution API.
@@ -64,7 +64,9 @@ impl FromStr for Registry {
         if DOCKER_HUB_ALIASES.contains(&lower.as_str()) {
             return Ok(Self::docker_hub());
         }
-        Ok(Self(lower))
+        // Only its capitals tell such a host from a user at Docker Hub, also when it is shown and read again.
+        let is_told_by_case = !lower.contains(['.', ':']) && lower != "localhost";
+        Ok(Self(if is_told_by_case { text.to_owned() } else { lower }))
     }
 }
 
@@ -194,8 +196,8 @@ impl FromStr for Version {
     /// Reads a tag, or a digest such as `sha256:…`.
     fn from_str(text: &str) -> Result<Self> {
         if text.contains(':') {
-            let digest =
-                Digest::from_str(text).map_err(|error| invalid(text, &format!("it is not a digest ({error})")))?;
+            let digest = Digest::from_str(text)
+                .map_err(|error| invalid(text, &format!("it is not a digest ({})", printable(&error.to_string()))))?;
             if digest.algorithm().digest_hexlen().is_none() {
                 return Err(invalid(text, "only sha256, sha384 and sha512 digests can be verified"));
             }
@@ -328,7 +330,7 @@ impl fmt::Display for Reference {
 }
 
 fn invalid(text: &str, reason: &str) -> Error {
-    let shown = crate::error::printable(text);
+    let shown = printable(text);
     Error::new(ErrorKind::InvalidReference, format!("Invalid image reference \"{shown}\": {reason}")).target(shown)
 }
 
@@ -351,6 +353,9 @@ mod tests {
             ("registry-1.docker.io/alpine", "docker.io/library/alpine:latest"),
             ("Docker.IO/alpine", "docker.io/library/alpine:latest"),
             ("owner/name", "docker.io/owner/name:latest"),
+            ("Host/owner/name", "Host/owner/name:latest"),
+            ("GHCR.io/a/b", "ghcr.io/a/b:latest"),
+            ("LOCALHOST/a", "localhost/a:latest"),
             ("ghcr.io/a/b", "ghcr.io/a/b:latest"),
             ("ghcr.io/a/b/c/d:v1.0_x-y", "ghcr.io/a/b/c/d:v1.0_x-y"),
             ("host:5000/x/y:z", "host:5000/x/y:z"),
@@ -406,6 +411,8 @@ mod tests {
             "a@latest",
             "a@",
             "a@@",
+            "a@\0:",
+            "a@\u{1b}[31m:",
             "ä",
             "a/b\u{202e}c",
             "a\0b",
@@ -416,6 +423,7 @@ mod tests {
             let error = text.parse::<Reference>().expect_err(text);
             assert_eq!(error.kind(), ErrorKind::InvalidReference, "{text}");
             assert!(error.to_string().starts_with("Invalid image reference \""), "{error}");
+            crate::fuzz::expect_printable(&error);
         }
     }
 
@@ -444,6 +452,19 @@ mod tests {
         ] {
             assert_eq!(name.parse::<Registry>().expect(name).is_loopback(), is_loopback, "{name}");
         }
+    }
+
+    #[test]
+    fn fuzz_reference() {
+        crate::fuzz::check("reference", |bytes| match String::from_utf8_lossy(bytes).parse::<Reference>() {
+            Ok(reference) => {
+                let shown = reference.to_string();
+                assert_eq!(shown.parse::<Reference>().expect("what is shown is a reference"), reference);
+                assert!(!shown.contains(|c: char| c.is_control() || c.is_whitespace()), "{shown:?}");
+                reference.version().parse::<Version>().expect("a tag or a digest");
+            }
+            Err(error) => crate::fuzz::expect_printable(&error),
+        });
     }
 
     proptest! {
