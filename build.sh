@@ -14,6 +14,7 @@ usage() {
 usage: ./build.sh TASK
   build              the module, ready to import, in out/WslImage
   test [SUITE...]    all suites, or the named ones (test --list shows them)
+  fuzz [SECONDS]     the parsers, with damaged documents, each so long (60)
   demo [REFERENCE]   get an image as a user would, from a registry on loopback or the one named
   bench              beside curl and skopeo
   package            the module as a zip file, in out/
@@ -208,7 +209,7 @@ provide() {
 
 task=${1:-}
 case $task in
-build | test | demo | bench | package) shift ;;
+build | test | fuzz | demo | bench | package) shift ;;
 help | -h | --help) usage && exit ;;
 *) usage >&2 && exit 2 ;;
 esac
@@ -226,7 +227,7 @@ provide cargo "$tools/cargo/bin" "Rust $RUST" || give_up
 # xtask says what it cannot do without these, and with CI=true fails.
 export DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1 POWERSHELL_TELEMETRY_OPTOUT=1 POWERSHELL_UPDATECHECK=Off
 [ ! -x "$tools/dotnet/dotnet" ] || export DOTNET_ROOT="${DOTNET_ROOT:-$tools/dotnet}"
-provide dotnet "$tools/dotnet" ".NET SDK $DOTNET_SDK" || true
+[ "$task" = fuzz ] || provide dotnet "$tools/dotnet" ".NET SDK $DOTNET_SDK" || true
 case $task in
 test | demo | bench) provide pwsh "$tools/powershell" "PowerShell $POWERSHELL" || true ;;
 esac

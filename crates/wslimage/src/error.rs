@@ -208,7 +208,7 @@ impl Error {
         self.details.target.as_deref()
     }
 
-    /// The chain of causes as texts, the nearest first, without repetitions.
+    /// The chain of causes as texts that can be shown, the nearest first, without repetitions.
     pub fn causes(&self) -> Vec<String> {
         let mut causes: Vec<String> = Vec::new();
         let mut next: Option<&(dyn std::error::Error + 'static)> = self.source.as_deref().map(|source| source as _);

@@ -144,6 +144,7 @@ fn no_manifests() -> Error {
 
 fn parse_member<'a, T: Deserialize<'a>>(value: &'a RawValue, name: &str) -> Result<T> {
     serde_json::from_str(value.get()).map_err(|error| {
+        // It may quote what was sent.
         let reason = crate::error::printable(&error.to_string());
         Error::new(ErrorKind::InvalidResponse, format!("\"{name}\" of the manifest cannot be read: {reason}"))
             .caused_by(error)
@@ -173,4 +174,56 @@ pub(crate) fn config_platform(config: &[u8]) -> Result<Platform> {
     serde_json::from_slice(config).map_err(|error| {
         Error::new(ErrorKind::InvalidResponse, format!("the image config cannot be read: {error}")).caused_by(error)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_server_sends_does_not_drive_the_terminal() {
+        for document in [
+            r#"{"manifests":[{"digest":"\u001b[31m:00","size":1}]}"#,
+            r#"{"manifests":[{"digest":"sha256:\u202e","size":1}]}"#,
+            r#"{"layers":[{"mediaType":"a","digest":"\u0000:","size":1}],"config":{}}"#,
+            "\"\u{202e}\"",
+            "\u{1b}[31m",
+        ] {
+            let error = parse_document(document.as_bytes(), Some("text/\u{1b}[31m")).err().expect(document);
+            assert_eq!(error.kind(), ErrorKind::InvalidResponse, "{document}");
+            crate::fuzz::expect_printable(&error);
+        }
+    }
+
+    #[test]
+    fn fuzz_manifest() {
+        crate::fuzz::check("manifest", |document| {
+            for content_type in [None, Some(DOCKER_MANIFEST), Some("text/html; charset=utf-8")] {
+                match parse_document(document, content_type) {
+                    Ok(Document::Index(entries)) => {
+                        assert!(!entries.is_empty());
+                        for entry in &entries {
+                            expect_to_be_read_again(&entry.digest);
+                            if let Some(platform) = &entry.platform {
+                                assert_eq!(platform.distance(platform).unwrap_or(0), 0, "{platform:?}");
+                            }
+                        }
+                    }
+                    Ok(Document::Manifest(manifest)) => {
+                        assert!(!manifest.layers.is_empty());
+                        manifest.layers.iter().for_each(|layer| expect_to_be_read_again(layer.digest()));
+                        expect_to_be_read_again(&manifest.config.digest);
+                    }
+                    Err(error) => crate::fuzz::expect_printable(&error),
+                }
+            }
+        });
+    }
+
+    /// It becomes a part of addresses and of file names.
+    fn expect_to_be_read_again(digest: &Digest) {
+        assert_eq!(digest.as_ref().parse::<Digest>().expect("a digest"), *digest);
+        let is_safe = |c: char| c.is_ascii_alphanumeric() || matches!(c, ':' | '+' | '.' | '_' | '=' | '-');
+        assert!(digest.as_ref().chars().all(is_safe), "{digest:?}");
+    }
 }

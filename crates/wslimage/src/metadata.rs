@@ -243,6 +243,25 @@ mod tests {
         }
     }
 
+    #[test]
+    fn fuzz_config() {
+        crate::fuzz::check("config", |config| {
+            if let Err(error) = crate::manifest::config_platform(config) {
+                crate::fuzz::expect_printable(&error);
+            }
+            let metadata = match Metadata::from_config(config) {
+                Ok(metadata) => metadata,
+                Err(error) => return crate::fuzz::expect_printable(&error),
+            };
+            // A number may be too large for a reader that makes a double of it, but not for one that looks at the text.
+            if let Ok(read) = serde_json::from_str::<serde_json::Value>(metadata.json()) {
+                assert!(read.is_object() && has_no_colliding_keys(&read));
+            }
+            let again = Metadata::from_config(metadata.json().as_bytes()).expect("it is a config still");
+            assert_eq!((again.json(), again.dropped_keys()), (metadata.json(), &[][..]));
+        });
+    }
+
     proptest! {
         #[test]
         fn any_config_becomes_json_without_colliding_keys(value in json()) {

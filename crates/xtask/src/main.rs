@@ -6,6 +6,7 @@ mod bench;
 mod cargo;
 mod counts;
 mod demo;
+mod fuzz;
 mod header;
 mod machine;
 mod module;
@@ -37,6 +38,12 @@ enum Task {
         /// List the suites and run none
         #[arg(long)]
         list: bool,
+    },
+    /// Try each parser with damaged documents, longer than the tests do
+    Fuzz {
+        /// How long each parser is tried
+        #[arg(default_value_t = fuzz::SECONDS)]
+        seconds: u64,
     },
     /// Get an image as a user would: from the project's own registry, or REFERENCE from the real one
     Demo {
@@ -80,6 +87,7 @@ fn run(task: Task) -> anyhow::Result<()> {
             Ok(())
         }
         Task::Test { suites, .. } => suites::run(&suites),
+        Task::Fuzz { seconds } => fuzz::run(seconds),
         Task::Demo { reference } => demo::run(reference.as_deref()),
         Task::Bench { layer_mib, rounds } => bench::run(layer_mib, rounds),
         Task::Package => package::build(),

@@ -215,6 +215,18 @@ mod tests {
     }
 
     #[test]
+    fn fuzz_error_document() {
+        crate::fuzz::check("error_document", |body| {
+            let (code, words) = registry_words(body);
+            assert!(code.is_none() || words.is_some());
+            for text in [code, words].into_iter().flatten() {
+                assert!(!text.is_empty() && !text.contains(char::is_control), "{text:?}");
+                assert!(text.chars().count() < 700, "{text:?}");
+            }
+        });
+    }
+
+    #[test]
     fn an_address_is_shown_without_its_secrets() {
         let url: Url = "https://user:secret@cdn.example:8443/blob?X-Amz-Signature=secret#part".parse().expect("a URL");
         assert_eq!(without_query(&url), "https://cdn.example:8443/blob");
