@@ -77,6 +77,7 @@ struct Details {
     http_status: Option<u16>,
     registry_code: Option<String>,
     retry_after: Option<Duration>,
+    is_lookup: bool,
 }
 
 impl Details {
@@ -106,6 +107,7 @@ impl Error {
             http_status: None,
             registry_code: None,
             retry_after: None,
+            is_lookup: false,
         };
         Self { details: Box::new(details), source: None }
     }
@@ -156,6 +158,16 @@ impl Error {
         self
     }
 
+    /// A failure to find the address of a name.
+    pub(crate) fn in_lookup(mut self) -> Self {
+        self.details.is_lookup = true;
+        self
+    }
+
+    pub(crate) fn is_lookup(&self) -> bool {
+        self.details.is_lookup
+    }
+
     pub(crate) fn caused_by(mut self, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         self.source = Some(source.into());
         self
@@ -201,7 +213,8 @@ impl Error {
         let mut causes: Vec<String> = Vec::new();
         let mut next: Option<&(dyn std::error::Error + 'static)> = self.source.as_deref().map(|source| source as _);
         while let Some(error) = next {
-            let text = error.to_string();
+            // Readers of JSON quote what a server sent.
+            let text = printable(&error.to_string());
             if causes.last() != Some(&text) {
                 causes.push(text);
             }

@@ -19,9 +19,11 @@
 //! token cancels; a cancelled future still has to be awaited, because it then removes what it has begun.
 
 mod blob;
+mod cache;
 mod digest;
 mod environment;
 mod error;
+mod kept;
 mod manifest;
 mod metadata;
 mod platform;
@@ -30,6 +32,7 @@ mod pull;
 mod reference;
 mod registry;
 
+pub use cache::{Cache, CacheEntry, CacheFilter, RemovedEntries};
 pub use environment::Environment;
 pub use error::{Error, ErrorKind, Result};
 pub use manifest::Layer;

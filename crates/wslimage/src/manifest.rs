@@ -41,6 +41,7 @@ pub struct Layer {
     media_type: MediaType,
     digest: Digest,
     size: u64,
+    urls: Option<Vec<String>>,
 }
 
 impl Layer {
@@ -57,6 +58,11 @@ impl Layer {
     /// The length of the blob in bytes, as the manifest says it.
     pub fn size(&self) -> u64 {
         self.size
+    }
+
+    /// Where the blob is too (OCI image-spec, descriptor.md, `urls`): registries need not hold a foreign layer.
+    pub fn urls(&self) -> &[String] {
+        self.urls.as_deref().unwrap_or_default()
     }
 }
 
@@ -122,13 +128,24 @@ pub(crate) fn parse_document(json: &[u8], content_type: Option<&str>) -> Result<
     Ok(Document::Manifest(ImageManifest { config: parse_member(config, "config")?, layers }))
 }
 
+/// The media type that a manifest gives itself.
+pub(crate) fn media_type(json: &[u8]) -> Option<String> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Members {
+        media_type: Option<String>,
+    }
+    serde_json::from_slice::<Members>(json).ok()?.media_type
+}
+
 fn no_manifests() -> Error {
     Error::new(ErrorKind::UnsupportedImage, "No manifests found in the image manifest")
 }
 
 fn parse_member<'a, T: Deserialize<'a>>(value: &'a RawValue, name: &str) -> Result<T> {
     serde_json::from_str(value.get()).map_err(|error| {
-        Error::new(ErrorKind::InvalidResponse, format!("\"{name}\" of the manifest cannot be read: {error}"))
+        let reason = crate::error::printable(&error.to_string());
+        Error::new(ErrorKind::InvalidResponse, format!("\"{name}\" of the manifest cannot be read: {reason}"))
             .caused_by(error)
     })
 }

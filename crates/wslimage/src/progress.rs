@@ -52,6 +52,11 @@ pub trait Observer: Send + Sync {
         let _ = (layer, bytes);
     }
 
+    /// `bytes` of the layer at index `layer`, told before, have to be fetched again.
+    fn withdrew(&self, layer: usize, bytes: u64) {
+        let _ = (layer, bytes);
+    }
+
     /// A line worth showing.
     fn notice(&self, notice: Notice) {
         let _ = notice;
@@ -87,6 +92,10 @@ impl Job {
 
     pub(crate) fn verbose(&self, line: String) {
         self.observer.notice(Notice::Verbose(line));
+    }
+
+    pub(crate) fn warning(&self, line: String) {
+        self.observer.notice(Notice::Warning(line));
     }
 
     pub(crate) fn is_cancelled(&self) -> bool {

@@ -8,13 +8,15 @@ use reqwest::Method;
 use secrecy::SecretString;
 
 use crate::blob::{self, Destination};
+use crate::cache::Cache;
 use crate::error::{Error, ErrorKind, Result};
-use crate::manifest::{self, Document, ImageManifest, IndexEntry, Layer};
+use crate::kept::Kept;
+use crate::manifest::{self, ConfigDescriptor, Document, ImageManifest, IndexEntry, Layer};
 use crate::metadata::Metadata;
 use crate::platform::Platform;
 use crate::progress::{Job, Stage};
 use crate::reference::Reference;
-use crate::registry::{Attempt, Client, Fetched, Session};
+use crate::registry::{Attempt, Client, Fetched, Session, nobody_to_ask};
 
 /// Which image, for which platform, with which right.
 #[derive(Clone, Debug)]
@@ -119,48 +121,81 @@ impl PulledFile {
 /// [`ErrorKind::NoPlatform`] when there is no manifest for the platform; [`ErrorKind::UnsupportedImage`] for an image of
 /// several layers.
 pub async fn resolve(client: &Client, request: ImageRequest, job: &Job) -> Result<Image> {
+    let mut sessions = client.sessions(&request.reference, request.token.as_ref())?.into_iter();
+    loop {
+        let session = sessions.next().ok_or_else(nobody_to_ask)?;
+        match find(&session, client.cache(), &request, job).await {
+            Err(error) if session.is_left_after(&error) => client.leave_mirror(&session, &error, job),
+            found => {
+                let Found { platform, manifest, layers, config, metadata } = found?;
+                return Ok(Image { request, platform, manifest, config, metadata, layers });
+            }
+        }
+    }
+}
+
+/// What one place says of an image.
+struct Found {
+    platform: Platform,
+    manifest: Fetched,
+    layers: Vec<Layer>,
+    config: Bytes,
+    metadata: Metadata,
+}
+
+async fn find(session: &Session, cache: Option<&Cache>, request: &ImageRequest, job: &Job) -> Result<Found> {
     let reference = &request.reference;
-    let session = Session::new(client, reference.repository(), request.token.as_ref());
+    let kept = Kept::new(cache, job);
     let accept = manifest::accepted_media_types();
+    let known = match reference.digest() {
+        Some(digest) => kept.manifest(digest).await?,
+        None => None,
+    };
     let path = format!("manifests/{}", reference.version());
-    let answer = if session.is_signed_in(job).await? {
+    let answer = if known.is_some() || session.is_signed_in(job).await? {
         None
     } else {
         session.announce_sign_in(job);
         session.sign_in(Method::GET, &path, &accept, job).await?
     };
     job.observer().stage(Stage::Resolving);
-    let image = async {
-        job.verbose(format!("Getting docker image manifest {}...", session.url(&path)?));
-        let found = session.manifest(reference.version(), &accept, answer, reference.digest(), job).await?;
+    let found = async {
+        let found = match known {
+            Some(known) => known,
+            None => {
+                job.verbose(format!("Getting docker image manifest {}...", session.url(&path)?));
+                let found = session.manifest(reference.version(), &accept, answer, reference.digest(), job).await?;
+                kept.keep(&found.digest, &found.bytes).await?;
+                found
+            }
+        };
         let (manifest, document, listed_platform) =
             match manifest::parse_document(&found.bytes, found.media_type.as_deref())? {
                 Document::Manifest(document) => (found, document, None),
                 Document::Index(entries) => {
                     let entry = choose(&entries, &request.platform)?;
-                    let (manifest, document) = manifest_of(&session, entry, &request.platform, job).await?;
+                    let (manifest, document) = manifest_of(session, &kept, entry, &request.platform, job).await?;
                     (manifest, document, entry.platform.clone())
                 }
             };
         expect_one_layer(&document.layers, reference)?;
-        let config = &document.config;
-        let path = format!("blobs/{}", config.digest);
-        job.verbose(format!("Getting docker image config {}...", session.url(&path)?));
-        let config = session.config(&config.digest, config.media_type.as_ref(), job).await?;
+        let config = config_of(session, &kept, &document.config, job).await?;
         let platform = match listed_platform {
             Some(platform) => platform,
             None => expect_platform(&config, &request.platform)?,
         };
         let metadata = Metadata::from_config(&config)?;
-        Ok((platform, manifest, document.layers, config, metadata))
+        Ok(Found { platform, manifest, layers: document.layers, config, metadata })
     };
-    let image: Result<_> = image.await;
-    match image {
-        Ok((platform, manifest, layers, config, metadata)) => {
-            Ok(Image { request, platform, manifest, config, metadata, layers })
-        }
-        Err(error) => Err(Attempt::Manifest.failed(error, &reference.to_string())),
-    }
+    found.await.map_err(|error| Attempt::Manifest.failed(error, &reference.to_string()))
+}
+
+async fn config_of(session: &Session, kept: &Kept<'_>, config: &ConfigDescriptor, job: &Job) -> Result<Bytes> {
+    let fetch = async {
+        job.verbose(format!("Getting docker image config {}...", session.url(&format!("blobs/{}", config.digest))?));
+        session.config(&config.digest, config.media_type.as_ref(), job).await
+    };
+    kept.config_or(&config.digest, fetch).await
 }
 
 /// Fetches an image into the file `destination`, which appears, or is replaced, only when all of it is there and verified.
@@ -176,8 +211,8 @@ pub async fn pull(client: &Client, image: &Image, destination: &Path, job: &Job)
     let destination = Destination::new(destination)?;
     job.observer().expects(1, layer.size());
     job.observer().stage(Stage::Downloading);
-    let session = Session::new(client, image.reference().repository(), image.request.token.as_ref());
-    blob::download(&session, layer, &destination, job).await?;
+    let sessions = client.sessions(image.reference(), image.request.token.as_ref())?;
+    blob::download(client, sessions, layer, &destination, job).await?;
     job.observer().stage(Stage::Done);
     Ok(PulledFile { path: destination.path().to_owned(), digest: layer.digest().clone(), size: layer.size() })
 }
@@ -222,14 +257,18 @@ fn no_platform<'a>(wanted: &Platform, offered: impl Iterator<Item = &'a Platform
 
 async fn manifest_of(
     session: &Session,
+    kept: &Kept<'_>,
     entry: &IndexEntry,
     platform: &Platform,
     job: &Job,
 ) -> Result<(Fetched, ImageManifest)> {
-    let url = session.url(&format!("manifests/{}", entry.digest))?;
-    job.verbose(format!("Getting docker image {} manifest {url}...", platform.architecture()));
-    let accept = entry.media_type.as_ref();
-    let manifest = session.manifest(entry.digest.as_ref(), accept, None, Some(&entry.digest), job).await?;
+    let fetch = async {
+        let url = session.url(&format!("manifests/{}", entry.digest))?;
+        job.verbose(format!("Getting docker image {} manifest {url}...", platform.architecture()));
+        let accept = entry.media_type.as_ref();
+        session.manifest(entry.digest.as_ref(), accept, None, Some(&entry.digest), job).await
+    };
+    let manifest = kept.manifest_or(&entry.digest, fetch).await?;
     if manifest.bytes.len() as u64 != entry.size {
         return Err(Error::new(
             ErrorKind::InvalidResponse,

@@ -1,19 +1,19 @@
-//! Who may read a repository: challenges, the token service, tokens and passwords.
+//! Who may read a repository: challenges, tokens and passwords.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
+use std::time::Instant;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::header::{AUTHORIZATION, HOST, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use parking_lot::Mutex;
-use ring::rand::{SecureRandom as _, SystemRandom};
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 
-use crate::distribution::{Answer, Refusal};
+use crate::distribution::{Answer, Refusal, Request};
 use crate::error::{Error, Result};
 use crate::listener::Listener;
+use crate::token::{self, Tokens};
 
 /// Who may read a repository.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
@@ -59,24 +59,34 @@ pub struct Basic {
     pub password: String,
 }
 
-/// Tokens of a token service. A token is random and valid for the repository of its scope only, until the
+/// Tokens of a token service. A token is random and valid for the repository of its scope only, until it ends or the
 /// repository's auth is set again.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub struct Bearer {
-    /// Whether somebody without a login gets a token. Default: yes where `username` is not set. A wrong login gets
-    /// none in any case.
+    /// Whether somebody without a login gets a token. Default: yes where neither `username` nor `identity_token` is set.
+    /// A wrong login gets none in any case.
     pub anonymous: Option<bool>,
     /// The user's name at the token service.
     pub username: Option<String>,
     /// The password there.
     pub password: Option<String>,
+    /// The refresh token that POST takes with `grant_type=refresh_token`, and that is given to whoever asks for one.
+    pub identity_token: Option<String>,
+    /// The status that every POST to the service is refused with.
+    pub post_status: Option<u16>,
+    /// Seconds that a token is worth something, told as `expires_in`. Default: not told, and until auth is set again.
+    pub expires_in: Option<u64>,
+    /// The `issued_at` of the answer, as it is. Default: not told. It changes nothing about the token.
+    pub issued_at: Option<String>,
+    /// How many requests a token is accepted for. Default: any number.
+    pub maximum_uses: Option<u64>,
     /// The realm in the challenge. Default: `/token` of the listener and host that were asked. Every path under
     /// `/token/` is the same service, so that a test on a shared registry can have a route there for itself.
     pub realm: Option<String>,
     /// The service in the challenge. Default: the host that was asked.
     pub service: Option<String>,
-    /// The member that has the token in the service's answer.
+    /// The member that has the token in the service's answer. Default: `token` for GET, `access_token` for POST.
     pub token_field: Option<TokenField>,
     /// The service refuses everybody.
     pub deny: bool,
@@ -104,31 +114,35 @@ pub(crate) struct AuthTable {
 #[derive(Default)]
 struct State {
     auths: HashMap<String, Auth>,
-    /// Repository to tokens.
-    tokens: HashMap<String, HashSet<String>>,
+    tokens: Tokens,
 }
 
 impl AuthTable {
     pub(crate) fn set(&self, repository: &str, auth: Auth) -> Result<()> {
         if let Auth::Bearer(bearer) = &auth {
-            let status = bearer.deny_status.unwrap_or(401);
-            if !(400..600).contains(&status) {
-                return Err(Error::Invalid(format!("denyStatus {status} is no error")));
+            for (name, status) in [("denyStatus", bearer.deny_status), ("postStatus", bearer.post_status)] {
+                if let Some(status) = status.filter(|status| !(400..600).contains(status)) {
+                    return Err(Error::Invalid(format!("{name} {status} is no error")));
+                }
             }
             for text in [&bearer.realm, &bearer.service].into_iter().flatten() {
                 HeaderValue::from_str(text).map_err(|_| Error::Invalid(format!("{text:?} cannot be in a header")))?;
             }
         }
         let mut state = self.state.lock();
-        state.tokens.remove(repository);
+        state.tokens.expire(repository);
         state.auths.insert(repository.to_owned(), auth);
         Ok(())
     }
 
+    pub(crate) fn expire_tokens(&self, repository: &str) {
+        self.state.lock().tokens.expire(repository);
+    }
+
     /// The challenge, if the request may not read the repository.
     pub(crate) fn challenge(&self, repository: &str, headers: &HeaderMap, listener: &Listener) -> Option<Answer> {
-        let state = self.state.lock();
-        let challenge = match state.auths.get(repository) {
+        let State { auths, tokens } = &mut *self.state.lock();
+        let challenge = match auths.get(repository) {
             None | Some(Auth::None) => return None,
             Some(Auth::Basic(basic)) => {
                 if login(headers) == Some((basic.username.clone(), basic.password.clone())) {
@@ -138,8 +152,7 @@ impl AuthTable {
             }
             Some(Auth::Bearer(bearer)) => {
                 let token = credentials(headers, "Bearer");
-                let known = state.tokens.get(repository);
-                if token.is_some_and(|token| known.is_some_and(|known| known.contains(token))) {
+                if token.is_some_and(|token| tokens.accept(repository, token, Instant::now())) {
                     return None;
                 }
                 let host = host(headers, listener);
@@ -156,84 +169,18 @@ impl AuthTable {
         Some(with_challenge(refusal.into(), &challenge))
     }
 
-    /// The token service: a token for all repositories of the request's scopes, as
-    /// [Docker specifies it](https://distribution.github.io/distribution/spec/auth/token/).
-    pub(crate) fn token(&self, query: &str, headers: &HeaderMap) -> Answer {
-        let parameters = url::form_urlencoded::parse(query.as_bytes());
-        let repositories: Vec<String> = parameters
-            .filter(|(name, _)| name == "scope")
-            .flat_map(|(_, scopes)| scopes.split(' ').filter_map(repository_of).collect::<Vec<_>>())
-            .collect();
-        let mut state = self.state.lock();
-        let mut field = TokenField::Token;
-        for repository in &repositories {
-            if let Some(Auth::Bearer(bearer)) = state.auths.get(repository) {
-                if let Some(refusal) = bearer.refusal(headers) {
-                    return refusal;
-                }
-                field = bearer.token_field.unwrap_or_default();
-            }
-        }
-        let token = match random_token() {
-            Ok(token) => token,
-            Err(error) => {
-                return Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "UNKNOWN", &error.to_string()).into();
-            }
+    /// What the token service answers.
+    pub(crate) fn token(&self, request: &Request<'_>) -> Answer {
+        let State { auths, tokens } = &mut *self.state.lock();
+        let bearer_of = |repository: &str| match auths.get(repository) {
+            Some(Auth::Bearer(bearer)) => Some(bearer),
+            _ => None,
         };
-        for repository in repositories {
-            state.tokens.entry(repository).or_default().insert(token.clone());
-        }
-        Answer::json(
-            StatusCode::OK,
-            &match field {
-                TokenField::Token => json!({"token": token, "expires_in": 300}),
-                TokenField::AccessToken => json!({"access_token": token, "expires_in": 300}),
-            },
-        )
+        token::answer(request, bearer_of, tokens)
     }
 }
 
-impl Bearer {
-    fn refusal(&self, headers: &HeaderMap) -> Option<Answer> {
-        let allowed = match login(headers) {
-            None => self.anonymous.unwrap_or(self.username.is_none()),
-            Some((username, password)) => {
-                let expected = (self.username.as_deref(), self.password.as_deref());
-                self.username.is_none() || expected == (Some(username.as_str()), Some(password.as_str()))
-            }
-        };
-        if allowed && !self.deny {
-            return None;
-        }
-        let status = match self.deny_status {
-            Some(status) if self.deny => StatusCode::from_u16(status).unwrap_or(StatusCode::UNAUTHORIZED),
-            _ => StatusCode::UNAUTHORIZED,
-        };
-        let answer = match status {
-            StatusCode::UNAUTHORIZED => Refusal::new(status, "UNAUTHORIZED", "authentication required"),
-            StatusCode::TOO_MANY_REQUESTS => Refusal::new(status, "TOOMANYREQUESTS", "too many requests"),
-            _ => Refusal::new(status, "DENIED", "requested access to the resource is denied"),
-        };
-        Some(match status {
-            StatusCode::UNAUTHORIZED => with_challenge(answer.into(), "Basic realm=\"token service\""),
-            _ => answer.into(),
-        })
-    }
-}
-
-/// The repository of a scope such as `repository:a/b:pull`.
-fn repository_of(scope: &str) -> Option<String> {
-    let (repository, _actions) = scope.strip_prefix("repository:")?.rsplit_once(':')?;
-    Some(repository.to_owned())
-}
-
-fn random_token() -> std::result::Result<String, ring::error::Unspecified> {
-    let mut bytes = [0; 24];
-    SystemRandom::new().fill(&mut bytes)?;
-    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
-}
-
-fn with_challenge(mut answer: Answer, challenge: &str) -> Answer {
+pub(crate) fn with_challenge(mut answer: Answer, challenge: &str) -> Answer {
     if let Ok(challenge) = HeaderValue::from_str(challenge) {
         answer.headers.insert(WWW_AUTHENTICATE, challenge);
     }
@@ -241,12 +188,12 @@ fn with_challenge(mut answer: Answer, challenge: &str) -> Answer {
 }
 
 /// The host and port as the client named them.
-fn host<'a>(headers: &'a HeaderMap, listener: &'a Listener) -> &'a str {
+pub(crate) fn host<'a>(headers: &'a HeaderMap, listener: &'a Listener) -> &'a str {
     headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or(listener.address())
 }
 
 /// The login of an `Authorization: Basic` ([RFC 7617](https://www.rfc-editor.org/rfc/rfc7617)).
-fn login(headers: &HeaderMap) -> Option<(String, String)> {
+pub(crate) fn login(headers: &HeaderMap) -> Option<(String, String)> {
     let decoded = STANDARD.decode(credentials(headers, "Basic")?).ok()?;
     let (username, password) = str::from_utf8(&decoded).ok()?.split_once(':')?;
     Some((username.to_owned(), password.to_owned()))

@@ -2,12 +2,14 @@
 //!
 //! hyper has no word for "send what is there, then reset". So the body notes how the connection is to end and stays
 //! pending; hyper flushes what it has, and the flush of [`Ended`] then fails. That ends hyper's part, and the stream is
-//! taken back and ended by [`Connection::finish`].
+//! taken back ([`TakenBack`]) and ended by [`Connection::finish`]. With HTTP/2 bodies are polled by other tasks than the
+//! connection, which is woken therefore.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -16,6 +18,9 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, Re
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
 use tokio_rustls::server::TlsStream;
+use tokio_util::sync::CancellationToken;
+
+use crate::step::ReadyStep;
 
 /// How a connection ends when it does not end by itself.
 #[derive(Debug)]
@@ -26,6 +31,17 @@ pub(crate) enum Ending {
     CloseAfter(Bytes),
     /// Reset, when what was sent before has arrived.
     Reset,
+    /// Closed when the client goes or this is cancelled.
+    Silence(CancellationToken),
+    /// The same endings after a raw answer.
+    AfterRaw(Arc<ReadyStep>, Box<Ending>),
+}
+
+/// What is spoken on a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Protocol {
+    Http1,
+    Http2,
 }
 
 /// How long a client may take to read what it is sent before its connection ends.
@@ -36,20 +52,43 @@ const LAST_WORD: Duration = Duration::from_secs(2);
 /// What the answers on one connection share.
 pub(crate) struct Connection {
     pub(crate) number: u64,
+    pub(crate) protocol: Protocol,
     ending: Mutex<Option<Ending>>,
+    /// Wakes the task that hyper serves the connection in.
+    served: Mutex<Option<Waker>>,
     /// When the next bytes are due on a connection with a speed.
     pub(crate) due: Mutex<Instant>,
+    body_bytes: AtomicU64,
 }
 
 impl Connection {
-    pub(crate) fn new(number: u64) -> Self {
-        Self { number, ending: Mutex::new(None), due: Mutex::new(Instant::now()) }
+    pub(crate) fn new(number: u64, protocol: Protocol) -> Self {
+        Self {
+            number,
+            protocol,
+            ending: Mutex::new(None),
+            served: Mutex::new(None),
+            due: Mutex::new(Instant::now()),
+            body_bytes: AtomicU64::new(0),
+        }
+    }
+
+    /// The bytes of all bodies so far.
+    pub(crate) fn body_bytes(&self) -> u64 {
+        self.body_bytes.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn count_body_bytes(&self, count: u64) {
+        self.body_bytes.fetch_add(count, Ordering::Relaxed);
     }
 
     /// Ends the connection as soon as all that was written before is sent. The caller, polled by hyper, must have
     /// returned pending or its last bytes when it is next polled.
     pub(crate) fn end(&self, ending: Ending) {
         self.ending.lock().get_or_insert(ending);
+        if let Some(served) = self.served.lock().take() {
+            served.wake();
+        }
     }
 
     fn is_ending(&self) -> bool {
@@ -57,32 +96,42 @@ impl Connection {
     }
 
     /// Ends the stream of a connection that hyper has left.
-    pub(crate) async fn finish<S: Stream>(&self, stream: Ended<S>) {
-        let mut stream = stream.inner;
-        let ending = self.ending.lock().take();
+    pub(crate) async fn finish<S: Stream>(&self, mut stream: S) {
+        let mut ending = self.ending.lock().take();
+        if let Some(Ending::AfterRaw(step, then)) = ending {
+            ending = match &step.raw {
+                Some(raw) if raw.write(&mut stream, LAST_READ).await.is_err() => None,
+                _ => Some(*then),
+            };
+        }
         // Whatever fails here fails because the client is gone already.
         let _ = match ending {
-            None => Ok(()),
+            None | Some(Ending::AfterRaw(..)) => Ok(()),
             Some(Ending::Close) => close(stream).await,
             Some(Ending::CloseAfter(bytes)) => match timeout(LAST_READ, stream.write_all(&bytes)).await {
                 Ok(Ok(())) => close(stream).await,
                 _ => Ok(()),
             },
             Some(Ending::Reset) => reset(stream.tcp()).await,
+            Some(Ending::Silence(end)) => match end.run_until_cancelled(read_to_end(&mut stream)).await {
+                None => close(stream).await,
+                Some(gone) => gone,
+            },
         };
     }
 }
 
+async fn read_to_end(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<()> {
+    let mut ignored = [0; 4096];
+    while stream.read(&mut ignored).await? > 0 {}
+    Ok(())
+}
+
 /// Closes and then reads until the client has closed too: a socket that is closed with unread bytes sends a reset, which
 /// may take away from the client what it has not read yet.
-async fn close<S: Stream>(mut stream: S) -> io::Result<()> {
+pub(crate) async fn close(mut stream: impl AsyncRead + AsyncWrite + Unpin) -> io::Result<()> {
     timeout(LAST_READ, stream.shutdown()).await??;
-    let mut ignored = [0; 4096];
-    timeout(LAST_WORD, async {
-        while stream.read(&mut ignored).await? > 0 {}
-        io::Result::Ok(())
-    })
-    .await?
+    timeout(LAST_WORD, read_to_end(&mut stream)).await?
 }
 
 /// Makes the close of the socket, which follows, a reset.
@@ -144,13 +193,36 @@ impl Stream for TlsStream<TcpStream> {
 
 /// A stream that fails when its connection is to end and all was flushed.
 pub(crate) struct Ended<S> {
-    inner: S,
+    inner: Option<S>,
     connection: Arc<Connection>,
+    back: TakenBack<S>,
+}
+
+/// Where the stream is when hyper has dropped it.
+pub(crate) struct TakenBack<S>(Arc<Mutex<Option<S>>>);
+
+impl<S> TakenBack<S> {
+    pub(crate) fn take(&self) -> Option<S> {
+        self.0.lock().take()
+    }
 }
 
 impl<S> Ended<S> {
-    pub(crate) fn new(inner: S, connection: Arc<Connection>) -> Self {
-        Self { inner, connection }
+    pub(crate) fn new(inner: S, connection: Arc<Connection>) -> (Self, TakenBack<S>) {
+        let place = Arc::new(Mutex::new(None));
+        (Self { inner: Some(inner), connection, back: TakenBack(place.clone()) }, TakenBack(place))
+    }
+}
+
+impl<S: Unpin> Ended<S> {
+    fn inner(&mut self) -> Pin<&mut S> {
+        Pin::new(self.inner.as_mut().expect("it is taken out by the drop only"))
+    }
+}
+
+impl<S> Drop for Ended<S> {
+    fn drop(&mut self) {
+        *self.back.0.lock() = self.inner.take();
     }
 }
 
@@ -160,13 +232,18 @@ impl<S: Stream> AsyncRead for Ended<S> {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.inner).poll_read(context, buffer)
+        let mut served = self.connection.served.lock();
+        if served.as_ref().is_none_or(|served| !served.will_wake(context.waker())) {
+            *served = Some(context.waker().clone());
+        }
+        drop(served);
+        self.inner().poll_read(context, buffer)
     }
 }
 
 impl<S: Stream> AsyncWrite for Ended<S> {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.inner).poll_write(context, bytes)
+        self.inner().poll_write(context, bytes)
     }
 
     fn poll_write_vectored(
@@ -174,15 +251,15 @@ impl<S: Stream> AsyncWrite for Ended<S> {
         context: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.inner).poll_write_vectored(context, slices)
+        self.inner().poll_write_vectored(context, slices)
     }
 
     fn is_write_vectored(&self) -> bool {
-        self.inner.is_write_vectored()
+        self.inner.as_ref().is_some_and(S::is_write_vectored)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        ready!(Pin::new(&mut self.inner).poll_flush(context))?;
+        ready!(self.inner().poll_flush(context))?;
         if self.connection.is_ending() {
             return Poll::Ready(Err(io::Error::other("the test ends this connection")));
         }
@@ -190,6 +267,6 @@ impl<S: Stream> AsyncWrite for Ended<S> {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.inner).poll_shutdown(context)
+        self.inner().poll_shutdown(context)
     }
 }

@@ -16,7 +16,11 @@ use tokio_util::sync::CancellationToken;
 use crate::auth::Auth;
 use crate::error::{Error, Result};
 use crate::image::{Image, Manifest, RepositoryBlob};
+use crate::latency::Latency;
+use crate::listener::TlsListener;
 use crate::log::{LogEntry, LogFilter, WaitFor};
+use crate::options::RepositoryOptions;
+use crate::proxy::{Proxy, ProxySettings};
 use crate::registry::State;
 use crate::route::Route;
 
@@ -26,7 +30,13 @@ pub(crate) async fn run(socket: TcpListener, state: Arc<State>, stopped: Cancell
         .route("/blobs", post(add_blob))
         .route("/manifests", post(add_manifest))
         .route("/auth", put(set_auth))
+        .route("/expire", post(expire_tokens))
+        .route("/options", put(set_options))
+        .route("/listeners", post(add_listener))
         .route("/routes", post(add_route).delete(delete_routes))
+        .route("/proxy", put(set_proxy))
+        .route("/proxies", post(add_proxy))
+        .route("/latency", put(set_latency))
         .route("/log", get(log).delete(delete_log))
         .route("/wait", get(wait))
         .layer(DefaultBodyLimit::disable())
@@ -78,6 +88,34 @@ async fn set_auth(Shared(state): Shared<Arc<State>>, Json(of): Json<RepositoryAu
     Ok(StatusCode::NO_CONTENT)
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct OptionsOf {
+    repository: String,
+    options: RepositoryOptions,
+}
+
+async fn set_options(Shared(state): Shared<Arc<State>>, Json(of): Json<OptionsOf>) -> Result<StatusCode> {
+    state.options.set(&of.repository, of.options)?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn add_listener(Shared(state): Shared<Arc<State>>, Json(listener): Json<TlsListener>) -> Result<Json<Value>> {
+    let address = state.add_tls_listener(&listener).await?;
+    Ok(Json(json!({"address": address})))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RepositoryName {
+    repository: String,
+}
+
+async fn expire_tokens(Shared(state): Shared<Arc<State>>, Json(of): Json<RepositoryName>) -> StatusCode {
+    state.auth.expire_tokens(&of.repository);
+    StatusCode::NO_CONTENT
+}
+
 async fn add_route(Shared(state): Shared<Arc<State>>, Json(route): Json<Route>) -> Result<StatusCode> {
     state.routes.add(&route)?;
     Ok(StatusCode::NO_CONTENT)
@@ -94,13 +132,28 @@ async fn delete_routes(Shared(state): Shared<Arc<State>>, Query(of): Query<Route
     StatusCode::NO_CONTENT
 }
 
+async fn set_proxy(Shared(state): Shared<Arc<State>>, Json(proxy): Json<Proxy>) -> Result<StatusCode> {
+    state.proxy.set(proxy)?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn add_proxy(Shared(state): Shared<Arc<State>>, Json(proxy): Json<Proxy>) -> Result<Json<Value>> {
+    let address = state.add_proxy(Arc::new(ProxySettings::new(proxy)?)).await?;
+    Ok(Json(json!({"address": address})))
+}
+
+async fn set_latency(Shared(state): Shared<Arc<State>>, Json(latency): Json<Latency>) -> StatusCode {
+    state.latency.set(latency);
+    StatusCode::NO_CONTENT
+}
+
 async fn log(Shared(state): Shared<Arc<State>>, Query(filter): Query<LogFilter>) -> Json<Vec<LogEntry>> {
     Json(state.log.read(&filter))
 }
 
 async fn delete_log(Shared(state): Shared<Arc<State>>, Query(filter): Query<LogFilter>) -> Result<StatusCode> {
-    if filter.repository.is_none() && filter.path.is_none() {
-        return Err(Error::Invalid("the log is shared: say which repository or path".to_owned()));
+    if filter.repository.is_none() && filter.path.is_none() && filter.listener.is_none() {
+        return Err(Error::Invalid("the log is shared: say which repository, path or listener".to_owned()));
     }
     state.log.delete(&filter);
     Ok(StatusCode::NO_CONTENT)

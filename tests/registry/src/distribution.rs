@@ -1,19 +1,22 @@
 //! What the registry answers when it behaves: the pull endpoints of the
 //! [OCI distribution specification](https://github.com/opencontainers/distribution-spec/blob/main/spec.md).
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 
-use http::header::{ACCEPT_RANGES, ALLOW, CONTENT_RANGE, CONTENT_TYPE, ETAG, HeaderName, IF_RANGE, LINK, RANGE};
+use http::header::{ALLOW, CONTENT_TYPE, ETAG, HeaderName, LINK};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 
-use crate::auth::AuthTable;
+use crate::auth::host;
+use crate::blob::{self, RangeRules};
+use crate::cdn;
 use crate::content::Content;
 use crate::listener::Listener;
-use crate::store::Store;
+use crate::registry::State;
 
-const DOCKER_CONTENT_DIGEST: HeaderName = HeaderName::from_static("docker-content-digest");
+pub(crate) const DOCKER_CONTENT_DIGEST: HeaderName = HeaderName::from_static("docker-content-digest");
 const API_VERSION: HeaderName = HeaderName::from_static("docker-distribution-api-version");
 
 /// An answer before anything is done to it.
@@ -36,7 +39,7 @@ impl Answer {
             .with(CONTENT_TYPE, "application/json; charset=utf-8")
     }
 
-    fn with(mut self, name: HeaderName, value: &str) -> Self {
+    pub(crate) fn with(mut self, name: HeaderName, value: &str) -> Self {
         // A value that a header cannot hold comes only from a test's own odd name: the answer goes without it.
         if let Ok(value) = HeaderValue::from_str(value) {
             self.headers.insert(name, value);
@@ -99,6 +102,9 @@ fn parse(path: &str) -> Option<(&str, Resource<'_>)> {
 /// The repository that a path as it came belongs to.
 pub(crate) fn repository_of(path: &str) -> Option<String> {
     let path = percent_decode_str(path).decode_utf8_lossy();
+    if let Some(repository) = cdn::repository_of(&path) {
+        return Some(repository.to_owned());
+    }
     let (repository, _) = parse(&path)?;
     (!repository.is_empty()).then(|| repository.to_owned())
 }
@@ -109,28 +115,50 @@ pub(crate) struct Request<'a> {
     pub(crate) path: &'a str,
     pub(crate) query: &'a str,
     pub(crate) headers: &'a HeaderMap,
+    /// The fields of a form in the body.
+    pub(crate) form: &'a BTreeMap<String, String>,
+    pub(crate) range_rules: &'a RangeRules,
 }
 
-pub(crate) fn answer(store: &Store, auth: &AuthTable, listener: &Listener, request: &Request<'_>) -> Answer {
-    if request.method != Method::GET && request.method != Method::HEAD {
+pub(crate) fn answer(state: &State, listener: &Listener, request: &Request<'_>) -> Answer {
+    let path = percent_decode_str(request.path).decode_utf8_lossy();
+    let is_token = path == "/token" || path.starts_with("/token/");
+    let is_known = match *request.method {
+        Method::GET | Method::HEAD => true,
+        Method::POST => is_token,
+        _ => false,
+    };
+    if !is_known {
         let refusal = Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "UNSUPPORTED", "the operation is unsupported");
         return Answer::from(refusal).with(ALLOW, "GET, HEAD");
     }
-    let path = percent_decode_str(request.path).decode_utf8_lossy();
-    if path == "/token" || path.starts_with("/token/") {
-        return auth.token(request.query, request.headers);
+    if cdn::is_signed(&path) {
+        return state.signed_urls.answer(&path, request);
+    }
+    if listener.is_cdn() {
+        return cdn::denied("AccessDenied", "Access Denied");
+    }
+    if is_token {
+        return state.auth.token(request);
     }
     let Some((repository, resource)) = parse(&path) else {
         return Refusal::new(StatusCode::NOT_FOUND, "UNSUPPORTED", "there is nothing here").into();
     };
-    let answer = match auth.challenge(repository, request.headers, listener) {
+    let answer = match state.auth.challenge(repository, request.headers, listener) {
         Some(challenge) => challenge,
-        None => serve(store, repository, resource, request),
+        None => serve(state, listener, repository, resource, request),
     };
     answer.with(API_VERSION, "registry/2.0")
 }
 
-fn serve(store: &Store, repository: &str, resource: Resource<'_>, request: &Request<'_>) -> Answer {
+fn serve(
+    state: &State,
+    listener: &Listener,
+    repository: &str,
+    resource: Resource<'_>,
+    request: &Request<'_>,
+) -> Answer {
+    let store = &state.store;
     let not_found = |code, message: &str| Refusal::new(StatusCode::NOT_FOUND, code, message).into();
     if resource == Resource::Base {
         return Answer::json(StatusCode::OK, &json!({}));
@@ -142,9 +170,17 @@ fn serve(store: &Store, repository: &str, resource: Resource<'_>, request: &Requ
             not_found("NAME_INVALID", "invalid repository name")
         };
     }
+    let options = state.options.of(repository);
     match resource {
         Resource::Base | Resource::Unknown => not_found("UNSUPPORTED", "there is nothing here"),
-        Resource::Tags => tags(repository, &store.tags(repository).unwrap_or_default(), request.query),
+        Resource::Tags => {
+            let origin = match options.tags_link_absolute {
+                true => format!("{}://{}", listener.scheme(), host(request.headers, listener)),
+                false => String::new(),
+            };
+            let tags = store.tags(repository).unwrap_or_default();
+            tag_page(repository, &tags, request.query, options.tags_page_size, &origin)
+        }
         Resource::Manifest(reference) => match store.manifest(repository, reference) {
             None => not_found("MANIFEST_UNKNOWN", "manifest unknown"),
             Some((digest, manifest)) => Answer::new(StatusCode::OK, Content::Memory(manifest.text))
@@ -154,80 +190,33 @@ fn serve(store: &Store, repository: &str, resource: Resource<'_>, request: &Requ
         },
         Resource::Blob(digest) => match store.blob(repository, digest) {
             None => not_found("BLOB_UNKNOWN", "blob unknown to registry"),
-            Some(content) => blob(content, digest, request.headers),
+            Some(content) => match &options.redirect_blobs {
+                Some(rules) if request.method == Method::GET => {
+                    let origin = |target| state.cdn.origin(target, request.headers, listener);
+                    state.signed_urls.redirect(repository, digest, content, rules, origin)
+                }
+                _ => blob::answer(content, digest, request),
+            },
         },
     }
 }
 
-fn blob(content: Content, digest: &str, headers: &HeaderMap) -> Answer {
-    let length = content.length();
-    let etag = format!("\"{digest}\"");
-    let same = headers.get(IF_RANGE).is_none_or(|value| value.as_bytes() == etag.as_bytes());
-    let asked = headers.get(RANGE).and_then(|range| range.to_str().ok()).filter(|_| same);
-    match asked.map_or(Asked::Everything, |range| parse_range(range, length)) {
-        Asked::Everything => Answer::new(StatusCode::OK, content),
-        Asked::Part(range) => {
-            let (first, last) = (range.start, range.end - 1);
-            let mut answer = Answer::new(StatusCode::PARTIAL_CONTENT, content);
-            answer.range = range;
-            answer.with(CONTENT_RANGE, &format!("bytes {first}-{last}/{length}"))
-        }
-        Asked::Nothing => {
-            let message = "the range is beyond the blob";
-            Answer::from(Refusal::new(StatusCode::RANGE_NOT_SATISFIABLE, "UNSUPPORTED", message))
-                .with(CONTENT_RANGE, &format!("bytes */{length}"))
-        }
-    }
-    .with_blob_headers(digest, &etag)
-}
-
-impl Answer {
-    fn with_blob_headers(self, digest: &str, etag: &str) -> Self {
-        let answer = match self.status {
-            StatusCode::RANGE_NOT_SATISFIABLE => self,
-            _ => self.with(CONTENT_TYPE, "application/octet-stream"),
-        };
-        answer.with(ACCEPT_RANGES, "bytes").with(ETAG, etag).with(DOCKER_CONTENT_DIGEST, digest)
-    }
-}
-
-#[derive(Debug, PartialEq, Eq)]
-enum Asked {
-    Everything,
-    Part(Range<u64>),
-    Nothing,
-}
-
-/// A `Range` header ([RFC 9110, section 14.2](https://www.rfc-editor.org/rfc/rfc9110#section-14.2)). One that is
-/// malformed or has several ranges is ignored, as the section allows.
-fn parse_range(header: &str, length: u64) -> Asked {
-    let Some((first, last)) = header.strip_prefix("bytes=").and_then(|range| range.trim().split_once('-')) else {
-        return Asked::Everything;
-    };
-    let range = match (first.parse::<u64>(), last.parse::<u64>()) {
-        (Ok(first), Ok(last)) if first > last => return Asked::Everything,
-        (Ok(first), Ok(last)) => first..last.saturating_add(1).min(length),
-        (Ok(first), Err(_)) if last.is_empty() => first..length,
-        (Err(_), Ok(count)) if first.is_empty() => length.saturating_sub(count)..length,
-        _ => return Asked::Everything,
-    };
-    if range.is_empty() { Asked::Nothing } else { Asked::Part(range) }
-}
-
-/// The listing of tags, cut by `n` and continued after `last`.
-fn tags(repository: &str, tags: &[String], query: &str) -> Answer {
+/// The tags after `last`, at most `n` and at most as many as a page has, and the link to those that follow.
+fn tag_page(repository: &str, tags: &[String], query: &str, page_size: Option<usize>, origin: &str) -> Answer {
     let parameter = |wanted: &str| {
         let mut parameters = url::form_urlencoded::parse(query.as_bytes());
         parameters.find(|(name, _)| name == wanted).map(|(_, value)| value.into_owned())
     };
     let last = parameter("last");
     let rest: Vec<&String> = tags.iter().filter(|tag| last.as_ref().is_none_or(|last| *tag > last)).collect();
-    let count = parameter("n").and_then(|n| n.parse().ok()).unwrap_or(rest.len()).min(rest.len());
+    let wanted = parameter("n").and_then(|n| n.parse().ok()).unwrap_or(rest.len());
+    let count = wanted.min(page_size.unwrap_or(usize::MAX)).min(rest.len());
     let page = &rest[..count];
     let answer = Answer::json(StatusCode::OK, &json!({"name": repository, "tags": page}));
     match page.last() {
         Some(last) if count < rest.len() => {
-            answer.with(LINK, &format!("</v2/{repository}/tags/list?n={count}&last={last}>; rel=\"next\""))
+            let next = format!("{origin}/v2/{repository}/tags/list?n={count}&last={last}");
+            answer.with(LINK, &format!("<{next}>; rel=\"next\""))
         }
         _ => answer,
     }
@@ -245,7 +234,7 @@ fn is_name(name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{Asked, Resource, is_name, parse, parse_range};
+    use super::{Resource, is_name, parse};
 
     #[test]
     fn a_path_names_a_repository_and_a_resource() {
@@ -262,28 +251,6 @@ mod tests {
         }
         assert_eq!(parse("/"), None);
         assert_eq!(parse("/v20/a/blobs/b"), None);
-    }
-
-    #[test]
-    fn a_range_is_a_part_or_nothing_or_ignored() {
-        for (header, asked) in [
-            ("bytes=0-0", Asked::Part(0..1)),
-            ("bytes=2-", Asked::Part(2..10)),
-            ("bytes=-3", Asked::Part(7..10)),
-            ("bytes=-30", Asked::Part(0..10)),
-            ("bytes=8-99", Asked::Part(8..10)),
-            ("bytes=9-18446744073709551615", Asked::Part(9..10)),
-            ("bytes=10-", Asked::Nothing),
-            ("bytes=10-20", Asked::Nothing),
-            ("bytes=-0", Asked::Nothing),
-            ("bytes=5-4", Asked::Everything),
-            ("bytes=0-1,3-4", Asked::Everything),
-            ("bytes=-", Asked::Everything),
-            ("bytes=a-b", Asked::Everything),
-            ("items=0-1", Asked::Everything),
-        ] {
-            assert_eq!(parse_range(header, 10), asked, "{header}");
-        }
     }
 
     #[test]

@@ -1,22 +1,29 @@
 //! One request and its answer.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::header::CONTENT_LENGTH;
-use http::{Method, Request, Response, StatusCode};
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HOST};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
+use http_body_util::{BodyExt as _, Limited};
+use hyper::body::Incoming;
 use tokio_util::sync::CancellationToken;
 
+use crate::blob::RangeRules;
 use crate::body::{Body, Plan};
-use crate::connection::{Connection, Ending};
+use crate::connection::{Connection, Ending, Protocol};
 use crate::distribution::{self, Answer};
 use crate::listener::Listener;
 use crate::log::{Log, LogEntry, headers_of};
 use crate::registry::State;
-use crate::route::{Fault, ReadyStep, Turn};
+use crate::route::Turn;
+use crate::step::{Fault, ReadyStep};
 
 /// What is sent of a body beyond its Content-Length.
 const MOST_EXCESS: u64 = 64 * 1024;
+/// What is read of a form.
+const MOST_FORM: usize = 64 * 1024;
 
 /// A request's entry in the log. Dropped, it has ended.
 pub(crate) struct Exchange {
@@ -28,13 +35,19 @@ pub(crate) struct Exchange {
 }
 
 impl Exchange {
-    fn new(state: Arc<State>, entry: LogEntry) -> Self {
+    pub(crate) fn new(state: Arc<State>, entry: LogEntry) -> Self {
         let number = state.log.arrived(entry);
         Self { state, number, status: None, body_bytes: 0, ended: false }
     }
 
     pub(crate) fn sent(&mut self, count: u64) {
         self.body_bytes += count;
+    }
+
+    /// The answer's head was made, and that is all there is to tell.
+    pub(crate) fn answered(&mut self, status: StatusCode) {
+        self.status = Some(status.as_u16());
+        self.end();
     }
 
     pub(crate) fn end(&mut self) {
@@ -55,68 +68,113 @@ impl Drop for Exchange {
 }
 
 /// Answers a request as its route wants, else as the registry does.
-pub(crate) async fn answer<B>(
+pub(crate) async fn answer(
     state: Arc<State>,
     listener: Arc<Listener>,
     connection: Arc<Connection>,
-    request: Request<B>,
+    request: Request<Incoming>,
 ) -> Response<Body> {
-    let path = request.uri().path();
+    let (mut head, body) = request.into_parts();
+    // HTTP/2 has the host in the URL.
+    if let Some(Ok(host)) = head.uri.authority().map(|it| HeaderValue::from_str(it.as_str())) {
+        head.headers.entry(HOST).or_insert(host);
+    }
+    let (path, query) = (head.uri.path(), head.uri.query().unwrap_or_default());
+    let form = read_form(&head.headers, body).await;
     let mut exchange = Exchange::new(
         state.clone(),
         LogEntry {
-            listener: listener.scheme().to_owned(),
+            listener: listener.name().to_owned(),
             connection: connection.number,
-            method: request.method().to_string(),
+            version: format!("{:?}", head.version),
+            method: head.method.to_string(),
             path: path.to_owned(),
-            query: request.uri().query().unwrap_or_default().to_owned(),
-            headers: headers_of(request.headers()),
+            query: query.to_owned(),
+            headers: headers_of(&head.headers),
+            form: form.clone(),
             status: None,
             body_bytes: None,
         },
     );
-    let turn = state.routes.next(request.method().as_str(), path);
+    if let Some(latency) = state.latency.of(listener.name()) {
+        tokio::time::sleep(latency).await;
+    }
+    let turn = state.routes.next(head.method.as_str(), path);
     if let Some(Turn { step, deleted }) = &turn {
         let delay = tokio::time::sleep(Duration::from_millis(step.delay_ms));
         let deleted_before = step.delay_ms > 0 && deleted.run_until_cancelled(delay).await.is_none();
-        if deleted_before || step.close_before_response {
-            no_response(exchange, &connection, step.fault, deleted).await;
+        if deleted_before || step.close_before_response || step.raw.is_some() {
+            let step = (!deleted_before).then_some(step);
+            no_response(exchange, &connection, step, deleted).await;
         }
     }
     let step = turn.as_ref().map(|turn| &*turn.step);
     let mut answer = match step {
         Some(step) if !step.pass => Answer::new(step.status.unwrap_or(StatusCode::OK), step.content.clone()),
         _ => {
+            let no_rules = RangeRules::default();
             let asked = distribution::Request {
-                method: request.method(),
+                method: &head.method,
                 path,
-                query: request.uri().query().unwrap_or_default(),
-                headers: request.headers(),
+                query,
+                headers: &head.headers,
+                form: &form,
+                range_rules: step.map_or(&no_rules, |step| &step.range_rules),
             };
-            distribution::answer(&state.store, &state.auth, &listener, &asked)
+            distribution::answer(&state, &listener, &asked)
         }
     };
     if let Some(step) = step {
         change(&mut answer, step);
+        if let Some(repository) = distribution::repository_of(path).filter(|_| step.expire_tokens) {
+            state.auth.expire_tokens(&repository);
+        }
     }
     exchange.status = Some(answer.status.as_u16());
-    respond(request.method(), answer, turn.as_ref(), connection, exchange)
+    respond(&head.method, answer, turn.as_ref(), connection, exchange)
 }
 
-/// Ends the connection, now or when the route is deleted, without an answer.
+/// The fields of a form; none where the body is something else, too long or did not come.
+async fn read_form(headers: &HeaderMap, body: Incoming) -> BTreeMap<String, String> {
+    let mut fields = BTreeMap::<String, String>::new();
+    let media_type = headers.get(CONTENT_TYPE).and_then(|it| it.to_str().ok()).unwrap_or_default();
+    if !media_type.starts_with("application/x-www-form-urlencoded") {
+        return fields;
+    }
+    let Ok(body) = Limited::new(body, MOST_FORM).collect().await else { return fields };
+    for (name, value) in url::form_urlencoded::parse(&body.to_bytes()) {
+        fields
+            .entry(name.into_owned())
+            .and_modify(|values| {
+                values.push(' ');
+                values.push_str(&value);
+            })
+            .or_insert_with(|| value.clone().into_owned());
+    }
+    fields
+}
+
+/// Ends the connection without an answer of hyper's: as the step wants, or when its route is deleted.
 async fn no_response(
     mut exchange: Exchange,
     connection: &Connection,
-    fault: Option<(u64, Fault)>,
+    step: Option<&Arc<ReadyStep>>,
     deleted: &CancellationToken,
 ) -> ! {
-    if let Some((_, Fault::Stall)) = fault {
-        deleted.cancelled().await;
-    }
-    exchange.end();
-    connection.end(match fault {
+    let raw = step.filter(|step| step.raw.is_some());
+    let ending = match step.and_then(|step| step.fault) {
         Some((_, Fault::Reset)) => Ending::Reset,
+        Some((_, Fault::Stall)) if raw.is_some() => Ending::Silence(deleted.clone()),
+        Some((_, Fault::Stall)) => {
+            deleted.cancelled().await;
+            Ending::Close
+        }
         _ => Ending::Close,
+    };
+    exchange.end();
+    connection.end(match raw {
+        Some(step) => Ending::AfterRaw(step.clone(), Box::new(ending)),
+        None => ending,
     });
     std::future::pending().await
 }
@@ -147,12 +205,15 @@ fn respond(
         Some(ReadyStep { content_length: Some(promised), .. }) => Some(*promised),
         _ => Some(length),
     };
-    let sent = length.min(promised.unwrap_or(length));
+    let is_http2 = connection.protocol == Protocol::Http2;
+    // HTTP/2 has no bytes outside of answers: there the answer itself goes on.
+    let sent = if is_http2 { length } else { length.min(promised.unwrap_or(length)) };
     let is_short = promised.is_some_and(|promised| promised > length);
-    let mut plan = Plan { is_announced: promised == Some(sent), ..Plan::default() };
+    let mut plan = Plan { is_announced: promised == Some(sent) && !is_http2, ..Plan::default() };
     if let Some(Turn { step, deleted }) = turn {
         plan.deleted = deleted.clone();
         plan.bytes_per_second = step.bytes_per_second;
+        plan.connection_cut_after = step.connection_cut_after;
         plan.fault = step.fault.filter(|(after, _)| *after <= sent);
     }
     if is_short && plan.fault.is_none() {
@@ -169,7 +230,7 @@ fn respond(
     if let Some(promised) = promised.filter(|_| !bodiless) {
         headers.insert(CONTENT_LENGTH, promised.into());
     }
-    let body = if bodiless || method == Method::HEAD || promised == Some(0) {
+    let body = if bodiless || method == Method::HEAD || sent == 0 && promised == Some(0) {
         Body::none(plan, connection, exchange)
     } else {
         let part = answer.range.start..answer.range.start + sent;

@@ -11,6 +11,7 @@ use serde_json::{Map, Value, json};
 use crate::auth::Auth;
 use crate::content::Content;
 use crate::error::{Error, Result};
+use crate::options::RepositoryOptions;
 use crate::store::Store;
 
 /// Bytes to serve as a blob; exactly one of `text`, `base64` and `file` is set.
@@ -177,6 +178,8 @@ pub struct Image {
     pub tags: Vec<String>,
     /// Who may read the repository; `None` leaves it as it is, and a new one is open to everybody.
     pub auth: Option<Auth>,
+    /// What the repository does otherwise than others; `None` leaves it as it is.
+    pub options: Option<RepositoryOptions>,
     /// The image for each platform, in the order of the index.
     pub platforms: Vec<Platform>,
     /// Whether the tags name an index (default) or the manifest of the first platform.
@@ -193,6 +196,7 @@ impl Default for Image {
             repository: String::new(),
             tags: vec!["latest".to_owned()],
             auth: None,
+            options: None,
             platforms: Vec::new(),
             index: true,
             docker: false,

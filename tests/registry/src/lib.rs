@@ -27,7 +27,9 @@
 //! ```
 
 mod auth;
+mod blob;
 mod body;
+mod cdn;
 mod connection;
 mod content;
 mod control;
@@ -35,16 +37,29 @@ mod distribution;
 mod error;
 mod exchange;
 mod image;
+mod latency;
 mod listener;
 mod log;
+mod options;
+mod proxy;
+mod raw;
 mod registry;
 mod route;
+mod step;
 mod store;
 mod tls;
+mod token;
 
 pub use auth::{Auth, Basic, Bearer, TokenField};
 pub use error::{Error, Result};
 pub use image::{Blob, Descriptor, Image, ImageDigests, Layers, Manifest, Platform, RepositoryBlob};
+pub use latency::Latency;
+pub use listener::TlsListener;
 pub use log::{LogEntry, LogFilter, WaitFor};
-pub use registry::{Addresses, TestRegistry};
-pub use route::{HeaderValues, Route, Step};
+pub use options::{RedirectBlobs, RedirectTarget, RepositoryOptions};
+pub use proxy::Proxy;
+pub use raw::{Raw, RawPart};
+pub use registry::{Addresses, TestRegistry, TlsFaults};
+pub use route::Route;
+pub use step::{HeaderValues, Step};
+pub use tls::Certificate;

@@ -16,29 +16,38 @@ use crate::route::matches;
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct LogEntry {
-    /// `http` or `https`.
+    /// The listener's name: `http`, `https`, `cdn`, `cdnHttp`, `proxy`, one of [`crate::TlsFaults`], or what a test
+    /// called it.
     pub listener: String,
     /// The connection's number, counted from 1 in the order in which they came.
     pub connection: u64,
+    /// `HTTP/1.0`, `HTTP/1.1` or `HTTP/2.0`.
+    #[serde(default)]
+    pub version: String,
     /// The method.
     pub method: String,
-    /// The path as it came.
+    /// The path as it came; at a proxy the whole target without the query.
     pub path: String,
     /// The query as it came, without `?`; empty where there is none.
     pub query: String,
-    /// The headers, names in lower case; several of one name are joined by `, `.
+    /// The headers, names in lower case; several of one name are joined by `, `. `host` has the host of HTTP/2 too.
     pub headers: BTreeMap<String, String>,
+    /// The fields of a form in the body, as they came, secrets too; several of one name are joined by a space.
+    #[serde(default)]
+    pub form: BTreeMap<String, String>,
     /// The status. `None` until the answer has ended, and for a request that got none.
     pub status: Option<u16>,
     /// The bytes of the body that were sent. `None` until the answer has ended.
     pub body_bytes: Option<u64>,
 }
 
-/// Which entries; both members must fit where both are set.
+/// Which entries; all members that are set must fit.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct LogFilter {
-    /// The paths under `/v2/` of this repository.
+    /// The name of the listener.
+    pub listener: Option<String>,
+    /// The paths under `/v2/` and `/cdn/` of this repository.
     pub repository: Option<String>,
     /// The paths that begin with this.
     pub path: Option<String>,
@@ -46,7 +55,8 @@ pub struct LogFilter {
 
 impl LogFilter {
     fn fits(&self, entry: &LogEntry) -> bool {
-        self.path.as_ref().is_none_or(|path| entry.path.starts_with(path))
+        self.listener.as_ref().is_none_or(|listener| entry.listener == *listener)
+            && self.path.as_ref().is_none_or(|path| entry.path.starts_with(path))
             && self.repository.as_ref().is_none_or(|repository| belongs(&entry.path, repository))
     }
 }

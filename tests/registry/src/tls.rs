@@ -1,4 +1,4 @@
-//! A certificate authority that lives as long as the registry, and the certificate of the TLS listener.
+//! The certificates of the TLS listeners, right and wrong, and the authority that lives as long as the registry.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
@@ -7,61 +7,136 @@ use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair,
     KeyUsagePurpose, SanType,
 };
-use rustls::ServerConfig;
-use rustls::pki_types::PrivateKeyDer;
+use rustls::crypto::CryptoProvider;
+use rustls::server::WebPkiClientVerifier;
+use rustls::{RootCertStore, ServerConfig};
+use serde::{Deserialize, Serialize};
 use time::{Duration, OffsetDateTime};
 use tokio_rustls::TlsAcceptor;
 
 use crate::error::{Error, Result};
 
+/// The name that [`Certificate::OtherName`] is for.
+const OTHER_NAME: &str = "elsewhere.example";
+
+/// The certificate of a listener.
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Certificate {
+    /// For `localhost`, `127.0.0.1`, `::1` and `registry.test`, valid now, from the authority of the registry.
+    #[default]
+    Valid,
+    /// It ended yesterday.
+    Expired,
+    /// It begins tomorrow.
+    NotYetValid,
+    /// For `elsewhere.example`.
+    OtherName,
+    /// From an authority that nobody trusts.
+    UnknownAuthority,
+}
+
+type Authority = CertifiedIssuer<'static, KeyPair>;
+
 pub(crate) struct Tls {
-    pub(crate) acceptor: TlsAcceptor,
-    /// The authority's certificate.
-    pub(crate) ca_pem: String,
+    ca: Authority,
+    unknown_ca: Authority,
+    provider: Arc<CryptoProvider>,
+}
+
+/// A certificate and its key, for files.
+pub(crate) struct PemPair {
+    pub(crate) certificate: String,
+    pub(crate) key: String,
 }
 
 impl Tls {
     pub(crate) fn new() -> Result<Self> {
-        let (certificate, key, ca_pem) = certify().map_err(Error::start)?;
-        let mut config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        Ok(Self {
+            ca: authority("WslImage test registry CA").map_err(Error::start)?,
+            unknown_ca: authority("WslImage test registry, unknown CA").map_err(Error::start)?,
+            provider: Arc::new(rustls::crypto::ring::default_provider()),
+        })
+    }
+
+    /// The authority's certificate.
+    pub(crate) fn ca_pem(&self) -> String {
+        self.ca.pem()
+    }
+
+    /// What a listener takes that asks clients for a certificate.
+    pub(crate) fn client_pair(&self) -> Result<PemPair> {
+        let certify = || {
+            let mut params = named("WslImage test client", Certificate::Valid);
+            params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+            params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+            let key = KeyPair::generate()?;
+            let certificate = params.signed_by(&key, &self.ca)?.pem();
+            Ok::<_, rcgen::Error>(PemPair { certificate, key: key.serialize_pem() })
+        };
+        certify().map_err(Error::start)
+    }
+
+    /// A listener's side of TLS: with this certificate, and with HTTP/2 and HTTP/1.1 for whoever asks by ALPN.
+    pub(crate) fn acceptor(&self, certificate: Certificate, wants_client_certificate: bool) -> Result<TlsAcceptor> {
+        let (certificate, key) = self.certify(certificate).map_err(Error::start)?;
+        let config = ServerConfig::builder_with_provider(self.provider.clone())
             .with_safe_default_protocol_versions()
-            .map_err(Error::start)?
-            .with_no_client_auth()
-            .with_single_cert(vec![certificate], key)
             .map_err(Error::start)?;
-        config.alpn_protocols = vec![b"http/1.1".to_vec()];
-        Ok(Self { acceptor: Arc::new(config).into(), ca_pem })
+        let config = if wants_client_certificate {
+            let mut roots = RootCertStore::empty();
+            roots.add(self.ca.der().clone()).map_err(Error::start)?;
+            let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), self.provider.clone());
+            config.with_client_cert_verifier(verifier.build().map_err(Error::start)?)
+        } else {
+            config.with_no_client_auth()
+        };
+        let mut config = config.with_single_cert(vec![certificate], key).map_err(Error::start)?;
+        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        Ok(Arc::new(config).into())
+    }
+
+    fn certify(&self, certificate: Certificate) -> std::result::Result<Certified, rcgen::Error> {
+        let mut params = named("localhost", certificate);
+        params.subject_alt_names = match certificate {
+            Certificate::OtherName => vec![SanType::DnsName(OTHER_NAME.try_into()?)],
+            _ => vec![
+                SanType::DnsName("localhost".try_into()?),
+                SanType::DnsName("registry.test".try_into()?),
+                SanType::IpAddress(IpAddr::V4(Ipv4Addr::LOCALHOST)),
+                SanType::IpAddress(IpAddr::V6(Ipv6Addr::LOCALHOST)),
+            ],
+        };
+        params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+        params.use_authority_key_identifier_extension = true;
+        let key = KeyPair::generate()?;
+        let ca = if certificate == Certificate::UnknownAuthority { &self.unknown_ca } else { &self.ca };
+        let certificate = params.signed_by(&key, ca)?;
+        Ok((certificate.der().clone(), key.into()))
     }
 }
 
-type Certified = (rustls::pki_types::CertificateDer<'static>, PrivateKeyDer<'static>, String);
+type Certified = (rustls::pki_types::CertificateDer<'static>, rustls::pki_types::PrivateKeyDer<'static>);
 
-fn certify() -> std::result::Result<Certified, rcgen::Error> {
-    let mut params = named("WslImage test registry CA");
+fn authority(name: &str) -> std::result::Result<Authority, rcgen::Error> {
+    let mut params = named(name, Certificate::Valid);
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-    let ca = CertifiedIssuer::self_signed(params, KeyPair::generate()?)?;
-
-    let mut params = named("localhost");
-    params.subject_alt_names = vec![
-        SanType::DnsName("localhost".try_into()?),
-        SanType::IpAddress(IpAddr::V4(Ipv4Addr::LOCALHOST)),
-        SanType::IpAddress(IpAddr::V6(Ipv6Addr::LOCALHOST)),
-    ];
-    params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
-    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
-    params.use_authority_key_identifier_extension = true;
-    let key = KeyPair::generate()?;
-    let certificate = params.signed_by(&key, &ca)?;
-    Ok((certificate.der().clone(), key.into(), ca.pem()))
+    CertifiedIssuer::self_signed(params, KeyPair::generate()?)
 }
 
 /// Valid from yesterday (clocks differ) and not for long, which some systems insist on.
-fn named(name: &str) -> CertificateParams {
+fn named(name: &str, certificate: Certificate) -> CertificateParams {
     let mut params = CertificateParams::default();
     params.distinguished_name.push(DnType::CommonName, name);
+    let (from, to) = match certificate {
+        Certificate::Expired => (-30, -1),
+        Certificate::NotYetValid => (1, 30),
+        _ => (-1, 90),
+    };
     let now = OffsetDateTime::now_utc();
-    params.not_before = now - Duration::days(1);
-    params.not_after = now + Duration::days(90);
+    params.not_before = now + Duration::days(from);
+    params.not_after = now + Duration::days(to);
     params
 }

@@ -225,6 +225,10 @@ impl Observer for Shared {
         self.bytes_done.fetch_add(bytes, Ordering::Relaxed);
     }
 
+    fn withdrew(&self, _layer: usize, bytes: u64) {
+        self.bytes_done.fetch_sub(bytes, Ordering::Relaxed);
+    }
+
     fn notice(&self, notice: Notice) {
         let (kind, line) = match notice {
             Notice::Verbose(line) => (WSLIMAGE_NOTICE_KIND_VERBOSE, line),

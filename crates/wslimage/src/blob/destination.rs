@@ -2,15 +2,19 @@
 
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io;
+use std::io::{self, Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use oci_spec::image::Digest;
+
+use crate::digest::Hasher;
 use crate::error::{Error, ErrorKind, Result};
 use crate::progress::Job;
 
 /// How often a partial file that another process works on is looked at again.
 const LOCK_INTERVAL: Duration = Duration::from_millis(100);
+const MAKE_ROOM: &str = "Make room on the disk, or name a file on another.";
 
 /// Where a file is to be put.
 #[derive(Clone, Debug)]
@@ -43,8 +47,33 @@ impl Destination {
         &self.path
     }
 
-    /// Opens `NAME.partial` beside it, empty, for this process alone, and makes the folder where it is missing. While
-    /// another process works on it, this one waits.
+    /// Whether it holds the blob `digest` of `size` bytes.
+    pub(crate) fn holds(&self, digest: &Digest, size: u64, job: &Job) -> Result<bool> {
+        let same = || -> io::Result<bool> {
+            let mut file = File::open(&self.path)?;
+            let metadata = file.metadata()?;
+            if !metadata.is_file() || metadata.len() != size {
+                return Ok(false);
+            }
+            let Ok(mut hasher) = Hasher::for_digest(digest) else { return Ok(false) };
+            let mut buffer = vec![0; 1024 * 1024];
+            loop {
+                match file.read(&mut buffer)? {
+                    0 => return Ok(hasher.finish() == digest.digest()),
+                    count => hasher.update(&buffer[..count]),
+                }
+                if job.is_cancelled() {
+                    return Ok(false);
+                }
+            }
+        };
+        // What cannot be read is replaced.
+        let holds = same().unwrap_or(false);
+        if job.is_cancelled() { Err(Error::cancelled()) } else { Ok(holds) }
+    }
+
+    /// Opens `NAME.partial` beside it, as it was left, for this process alone, and makes the folder where it is missing.
+    /// While another process works on it, this one waits.
     pub(crate) async fn open_partial(&self, job: &Job) -> Result<PartialFile> {
         let created_folders = CreatedFolders::up_to(&self.path)?;
         let partial = self.partial_path();
@@ -72,23 +101,27 @@ impl Destination {
                 Err(TryLockError::Error(error)) => return Err(not_created(&self.path, error)),
             }
         };
-        file.set_len(0).map_err(|error| not_created(&self.path, error))?;
+        let mark = with_suffix(&partial, ".digest");
         Ok(PartialFile {
             file,
-            partial: RemovedUnlessKept { path: partial, is_kept: false },
+            partial: RemovedUnlessKept { path: partial, mark, is_kept: false },
             destination: self.path.clone(),
             created_folders,
         })
     }
 
     fn partial_path(&self) -> PathBuf {
-        let mut name = OsString::from(self.path.file_name().unwrap_or_default());
-        name.push(".partial");
-        self.path.with_file_name(name)
+        with_suffix(&self.path, ".partial")
     }
 }
 
-/// A file in the making. Dropped before [`PartialFile::publish`], it is gone, and the folders made for it too.
+fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = OsString::from(path.file_name().unwrap_or_default());
+    name.push(suffix);
+    path.with_file_name(name)
+}
+
+/// A file in the making. Beside it lies `NAME.partial.digest`, which says of what. Dropped before [`PartialFile::publish`], it is gone, and the folders made for it too.
 pub(crate) struct PartialFile {
     // In the order of the fields: closed, removed, then the folders, which must be empty.
     file: File,
@@ -106,6 +139,54 @@ impl PartialFile {
         &self.partial.path
     }
 
+    /// How many bytes of the blob `digest` an earlier run has left here, if it is of that blob.
+    pub(crate) fn kept_of(&self, digest: &Digest) -> Option<u64> {
+        let mark = fs::read_to_string(&self.partial.mark).ok()?;
+        (mark.trim_end() == digest.as_ref()).then_some(())?;
+        self.file.metadata().ok().map(|metadata| metadata.len())
+    }
+
+    /// Empties it and says that it is for the blob `digest`.
+    pub(crate) fn begin(&mut self, digest: &Digest) -> Result<()> {
+        // In this order: a mark never stands beside bytes of another blob.
+        self.file
+            .set_len(0)
+            .and_then(|()| self.file.seek(SeekFrom::Start(0)))
+            .and_then(|_| fs::write(&self.partial.mark, format!("{digest}\n")))
+            .map_err(|error| self.write_error(error))
+    }
+
+    /// Fails where the disk has no room for `bytes` more.
+    pub(crate) fn expect_room(&self, bytes: u64) -> Result<()> {
+        let folder = self.partial.path.parent().unwrap_or(Path::new(""));
+        // A file system that does not say is tried.
+        let Ok(available) = fs4::available_space(folder) else { return Ok(()) };
+        if available >= bytes {
+            return Ok(());
+        }
+        let name = self.destination.display();
+        Err(Error::new(
+            ErrorKind::File,
+            format!(
+                "Failed to write destination file: {name}. It needs {bytes} bytes more, and the disk has {available}"
+            ),
+        )
+        .target(name)
+        .advice(MAKE_ROOM))
+    }
+
+    /// Leaves it for a later run, where that is worth it, and says how many bytes it holds.
+    pub(crate) fn keep(&mut self) -> Option<u64> {
+        const WORTH: u64 = 1024 * 1024;
+        let length = self.file.metadata().ok()?.len();
+        if length < WORTH || self.file.sync_all().is_err() {
+            return None;
+        }
+        self.partial.is_kept = true;
+        self.created_folders.0.clear();
+        Some(length)
+    }
+
     /// `error` as it is told of this file.
     pub(crate) fn write_error(&self, error: io::Error) -> Error {
         let reason = error.to_string();
@@ -115,9 +196,7 @@ impl PartialFile {
         )
         .target(self.destination.display());
         let failure = match error.kind() {
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-                failure.advice("Make room on the disk, or name a file on another.")
-            }
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => failure.advice(MAKE_ROOM),
             _ => failure,
         };
         failure.caused_by(error)
@@ -128,6 +207,8 @@ impl PartialFile {
         self.file.sync_all().map_err(|error| self.write_error(error))?;
         fs::rename(&self.partial.path, &self.destination).map_err(|error| self.write_error(error))?;
         self.partial.is_kept = true;
+        // One that stays says nothing: there are no bytes beside it.
+        let _ = fs::remove_file(&self.partial.mark);
         self.created_folders.0.clear();
         Ok(())
     }
@@ -135,6 +216,7 @@ impl PartialFile {
 
 struct RemovedUnlessKept {
     path: PathBuf,
+    mark: PathBuf,
     is_kept: bool,
 }
 
@@ -143,6 +225,7 @@ impl Drop for RemovedUnlessKept {
         if !self.is_kept {
             // What cannot be removed now is overwritten by the next try.
             let _ = fs::remove_file(&self.path);
+            let _ = fs::remove_file(&self.mark);
         }
     }
 }

@@ -1,159 +1,190 @@
-//! From the network to the disk: one task receives, one thread hashes and writes.
+//! A layer's blob into its file: what is there already, what is fetched, and whether it is right.
 
 use std::io::Write as _;
+use std::sync::Arc;
 
 use oci_spec::image::Digest;
-use reqwest::Response;
-use tokio::sync::mpsc;
 
 use super::destination::{Destination, PartialFile};
-use super::flush::BackgroundFlush;
+use super::fetch::Fetch;
+use super::resume::{self, Beginning};
+use super::writer::{Writer, Written};
+use crate::cache::CacheSlot;
 use crate::digest::Hasher;
 use crate::error::{Error, ErrorKind, Result};
+use crate::kept::Kept;
 use crate::manifest::Layer;
 use crate::progress::{Job, Stage};
-use crate::registry::{Attempt, Session};
+use crate::registry::{Attempt, Client, Session};
 
-/// What the network hands to the disk at a time.
-const BUFFER_SIZE: usize = 1024 * 1024;
-/// So many buffers go round, so that a slow disk stops the network only when all are full.
-const BUFFERS: usize = 16;
-
-/// Fetches `layer` into `destination`.
-pub(crate) async fn download(session: &Session, layer: &Layer, destination: &Destination, job: &Job) -> Result<()> {
-    let failed = |error| Attempt::Layer.failed(error, layer.digest().as_ref());
-    let hasher = Hasher::for_digest(layer.digest()).map_err(failed)?;
-    let response = session.blob(layer.digest(), job).await.map_err(failed)?;
-    expect_length(&response, layer.size()).map_err(failed)?;
-
+/// Fetches `layer` into `destination` from the first of `sessions` that has it.
+pub(crate) async fn download(
+    client: &Client,
+    sessions: Vec<Session>,
+    layer: &Layer,
+    destination: &Destination,
+    job: &Job,
+) -> Result<()> {
+    // An algorithm that cannot be verified is told before anything is touched.
+    Hasher::for_digest(layer.digest()).map_err(|error| failed(error, layer))?;
     let partial = destination.open_partial(job).await?;
-    let (full, to_write) = mpsc::channel(BUFFERS);
-    let (empty, to_fill) = mpsc::channel(BUFFERS);
-    let writer = tokio::task::spawn_blocking(move || write(partial, hasher, to_write, empty));
-    let received = receive(response, layer.size(), Filler::new(to_fill, full), job).await;
-    let written = writer.await.map_err(|error| {
-        Error::new(ErrorKind::Internal, "The thread that writes the file has failed").caused_by(error)
-    })?;
-    // A full disk ends the reception too; what it says comes first.
-    let Written { partial, digest } = written?;
-    received.map_err(failed)?;
+    if is_there(destination, layer, job).await? {
+        job.verbose(format!("{} is there already, with the right digest.", destination.path().display()));
+        job.observer().advanced(0, layer.size());
+        return Ok(());
+    }
+    let kept = Kept::new(client.cache(), job);
+    let slot = kept.slot(layer.digest()).await?;
+    let (partial, slot) = match slot {
+        Some(slot) => {
+            let copied = in_thread({
+                let (layer, job) = (layer.clone(), job.clone());
+                move || copy(partial, slot, &layer, &job)
+            });
+            match copied.await? {
+                Copied::All => {
+                    job.verbose(format!("The layer comes from the cache at {}.", cache_folder(client)));
+                    return Ok(());
+                }
+                Copied::Nothing(partial, slot) => (partial, Some(slot)),
+            }
+        }
+        None => (partial, None),
+    };
+    let beginning = in_thread({
+        let (layer, job) = (layer.clone(), job.clone());
+        move || resume::beginning(partial, layer.digest(), layer.size(), &job)
+    })
+    .await?;
+
+    let mut beginning = beginning;
+    let mut sessions = sessions;
+    // What was put together from parts may not belong together, and a line may have flipped a bit.
+    let mut tries_again = client.options().retry.maximum_retries > 0 || beginning.length > 0;
+    let mut takes_parts = true;
+    let transferred = loop {
+        let transferred = transfer(client, sessions.clone(), layer, beginning, takes_parts, job).await?;
+        let Ok(hash) = &transferred.hash else { break transferred };
+        let Err(error) = expect_digest(layer.digest(), hash) else { break transferred };
+        let session = &sessions[transferred.session];
+        if session.is_left_after(&error) {
+            client.leave_mirror(session, &error, job);
+            sessions.drain(..=transferred.session);
+        } else if tries_again {
+            job.verbose(format!("What arrived is not {}. Downloading it once more, in one piece...", layer.digest()));
+            sessions.drain(..transferred.session);
+            (tries_again, takes_parts) = (false, false);
+        } else {
+            break transferred;
+        }
+        job.observer().withdrew(0, layer.size());
+        beginning = resume::empty(transferred.partial, layer.digest())?;
+    };
+    let Transferred { partial, hash, .. } = transferred;
+    let hash = match hash {
+        Ok(hash) => hash,
+        Err(error) => return Err(keep(partial, failed(error, layer))),
+    };
     if job.is_cancelled() {
-        return Err(Error::cancelled());
+        return Err(keep(partial, Error::cancelled()));
     }
-
     job.observer().stage(Stage::Finishing);
-    expect_digest(layer.digest(), &digest)?;
-    tokio::task::spawn_blocking(move || partial.publish()).await.map_err(|error| {
-        Error::new(ErrorKind::Internal, "The thread that flushes the file has failed").caused_by(error)
-    })?
-}
-
-/// Hands on what arrives, exactly `size` bytes of it.
-async fn receive(mut response: Response, size: u64, mut filler: Filler, job: &Job) -> Result<()> {
-    let mut received = 0;
-    while let Some(chunk) = Session::chunk(&mut response, job).await? {
-        received += chunk.len() as u64;
-        if received > size {
-            return Err(wrong_length(size, "more"));
-        }
-        // Not when it is written: on a slow line a buffer takes many seconds to fill.
-        job.observer().advanced(0, chunk.len() as u64);
-        if job.or_cancelled(filler.add(&chunk)).await?.is_err() {
-            return Ok(()); // The writer has ended and tells why.
-        }
+    expect_digest(layer.digest(), &hash)?;
+    in_thread(move || partial.publish()).await?;
+    if let Some(slot) = slot {
+        let path = destination.path().to_owned();
+        let inserted = in_thread(move || slot.insert_file(&path)).await;
+        kept.told(inserted)?;
     }
-    if received < size {
-        return Err(wrong_length(size, &format!("only {received}")).of_kind(ErrorKind::Connection));
-    }
-    // When the writer has ended it tells why itself.
-    let _ = job.or_cancelled(filler.flush()).await?;
     Ok(())
 }
 
-/// The writer has ended before the data did.
-struct WriterEnded;
-
-/// Collects what arrives into large buffers that come back empty: what the network gives can be let go at once, so that
-/// its memory, still in the processor's cache, serves for the next read.
-struct Filler {
-    buffer: Vec<u8>,
-    allocated: usize,
-    empty: mpsc::Receiver<Vec<u8>>,
-    full: mpsc::Sender<Vec<u8>>,
+enum Copied {
+    All,
+    Nothing(PartialFile, CacheSlot),
 }
 
-impl Filler {
-    fn new(empty: mpsc::Receiver<Vec<u8>>, full: mpsc::Sender<Vec<u8>>) -> Self {
-        Self { buffer: Vec::new(), allocated: 0, empty, full }
+/// Makes the file from what the cache has of it.
+fn copy(mut partial: PartialFile, slot: CacheSlot, layer: &Layer, job: &Job) -> Result<Copied> {
+    if slot.open(layer.size()).is_none() {
+        return Ok(Copied::Nothing(partial, slot));
     }
-
-    async fn add(&mut self, mut bytes: &[u8]) -> Result<(), WriterEnded> {
-        while !bytes.is_empty() {
-            if self.buffer.capacity() == 0 {
-                self.buffer = self.next_empty().await?;
-            }
-            let (now, later) = bytes.split_at(bytes.len().min(BUFFER_SIZE - self.buffer.len()));
-            self.buffer.extend_from_slice(now);
-            bytes = later;
-            if self.buffer.len() == BUFFER_SIZE {
-                self.flush().await?;
-            }
-        }
+    partial.begin(layer.digest())?;
+    partial.expect_room(layer.size())?;
+    let mut copied = 0;
+    let is_whole = slot.copy_verified(layer.size(), |bytes| {
+        partial.file().write_all(bytes).map_err(|error| partial.write_error(error))?;
+        copied += bytes.len() as u64;
+        job.observer().advanced(0, bytes.len() as u64);
         Ok(())
+    })?;
+    if !is_whole {
+        job.observer().withdrew(0, copied);
+        partial.begin(layer.digest())?;
+        return Ok(Copied::Nothing(partial, slot));
     }
-
-    async fn next_empty(&mut self) -> Result<Vec<u8>, WriterEnded> {
-        if let Ok(buffer) = self.empty.try_recv() {
-            return Ok(buffer);
-        }
-        if self.allocated < BUFFERS {
-            self.allocated += 1;
-            return Ok(Vec::with_capacity(BUFFER_SIZE));
-        }
-        self.empty.recv().await.ok_or(WriterEnded)
-    }
-
-    async fn flush(&mut self) -> Result<(), WriterEnded> {
-        if self.buffer.is_empty() {
-            return Ok(());
-        }
-        let buffer = std::mem::take(&mut self.buffer);
-        self.full.send(buffer).await.map_err(|_| WriterEnded)
-    }
+    job.observer().stage(Stage::Finishing);
+    partial.publish()?;
+    Ok(Copied::All)
 }
 
-struct Written {
+fn cache_folder(client: &Client) -> String {
+    client.cache().map(|cache| cache.folder().display().to_string()).unwrap_or_default()
+}
+
+/// What a transfer has made of the partial file.
+struct Transferred {
     partial: PartialFile,
-    digest: String,
+    /// The hash of all that is in it, when that is the whole blob.
+    hash: Result<String>,
+    /// Which of the sessions was asked last.
+    session: usize,
 }
 
-fn write(
-    mut partial: PartialFile,
-    mut hasher: Hasher,
-    mut full: mpsc::Receiver<Vec<u8>>,
-    empty: mpsc::Sender<Vec<u8>>,
-) -> Result<Written> {
-    let mut flush = BackgroundFlush::new(partial.path());
-    while let Some(mut buffer) = full.blocking_recv() {
-        hasher.update(&buffer);
-        partial.file().write_all(&buffer).map_err(|error| partial.write_error(error))?;
-        flush.wrote(buffer.len() as u64);
-        buffer.clear();
-        // Nobody fills buffers any more when this fails.
-        let _ = empty.try_send(buffer);
+async fn transfer(
+    client: &Client,
+    sessions: Vec<Session>,
+    layer: &Layer,
+    beginning: Beginning,
+    takes_parts: bool,
+    job: &Job,
+) -> Result<Transferred> {
+    let Beginning { partial, length, hasher } = beginning;
+    partial.expect_room(layer.size() - length)?;
+    let (inlet, writer) = Writer::start(partial, hasher, length);
+    let fetch = Arc::new(Fetch::new(client, sessions, layer, length, inlet, takes_parts, job));
+    let fetched = fetch.run(length).await;
+    let session = fetch.session();
+    // The writer ends when the inlet is gone.
+    drop(fetch);
+    // A full disk ends the fetching too; what it says comes first.
+    let Written { partial, hash } = writer.end().await?;
+    Ok(Transferred { partial, hash: fetched.map(|()| hash), session })
+}
+
+/// Whether the blob is in the destination already, because another process was faster or an earlier run has ended well.
+async fn is_there(destination: &Destination, layer: &Layer, job: &Job) -> Result<bool> {
+    let (destination, layer, job) = (destination.clone(), layer.clone(), job.clone());
+    in_thread(move || destination.holds(layer.digest(), layer.size(), &job)).await
+}
+
+/// Leaves what has arrived for a later run, where it is worth it.
+fn keep(mut partial: PartialFile, error: Error) -> Error {
+    let Some(kept) = partial.keep() else { return error };
+    match (error.kind(), error.recommended_action()) {
+        (ErrorKind::Cancelled, _) | (_, Some(_)) => error,
+        _ => error.advice(format!("The {kept} bytes that have arrived are kept: the same command goes on from there.")),
     }
-    Ok(Written { partial, digest: hasher.finish() })
 }
 
-fn expect_length(response: &Response, size: u64) -> Result<()> {
-    match response.content_length() {
-        Some(length) if length != size => Err(wrong_length(size, &length.to_string())),
-        _ => Ok(()),
-    }
+fn failed(error: Error, layer: &Layer) -> Error {
+    Attempt::Layer.failed(error, layer.digest().as_ref())
 }
 
-fn wrong_length(size: u64, sent: &str) -> Error {
-    Error::new(ErrorKind::InvalidResponse, format!("the layer has {size} bytes, the registry sent {sent}"))
+async fn in_thread<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+    tokio::task::spawn_blocking(work).await.map_err(|error| {
+        Error::new(ErrorKind::Internal, "The thread that works on the file has failed").caused_by(error)
+    })?
 }
 
 fn expect_digest(expected: &Digest, actual: &str) -> Result<()> {

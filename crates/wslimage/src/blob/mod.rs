@@ -1,8 +1,18 @@
 //! One blob to one file: nothing has the final name before all of it is there, verified and flushed.
+//!
+//! `download` is the whole of it. `fetch` brings the bytes, by `plan` over as many connections as `adapt` finds useful,
+//! each of which reads from a `body`; `writer` puts them in order, hashes and writes them to the partial file of
+//! `destination`, which `resume` goes on with in a later run.
 
+mod adapt;
+mod body;
 mod destination;
 mod download;
+mod fetch;
 mod flush;
+mod plan;
+mod resume;
+mod writer;
 
 pub(crate) use destination::Destination;
 pub(crate) use download::download;

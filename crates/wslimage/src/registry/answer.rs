@@ -104,7 +104,9 @@ pub(super) fn from_transport(error: reqwest::Error, url: &Url) -> Error {
     } else {
         (ErrorKind::Connection, format!("the request to {server} failed: {}", innermost(&error)), None)
     };
+    let is_lookup = is_lookup(&error);
     let failure = Error::new(kind, sentence).target(without_query(url)).caused_by(error);
+    let failure = if is_lookup { failure.in_lookup() } else { failure };
     match advice {
         Some(advice) => failure.advice(advice),
         None => failure,
@@ -147,7 +149,7 @@ fn tls_reason(error: &rustls::Error) -> (String, Option<&'static str>) {
 }
 
 /// The first error of type `T` in the chain, also inside an [`io::Error`], which hides what it wraps from `source`.
-fn find<'a, T: StdError + 'static>(error: &'a (dyn StdError + 'static)) -> Option<&'a T> {
+pub(super) fn find<'a, T: StdError + 'static>(error: &'a (dyn StdError + 'static)) -> Option<&'a T> {
     let mut next = Some(error);
     while let Some(error) = next {
         if let Some(found) = error.downcast_ref::<T>() {
@@ -161,6 +163,18 @@ fn find<'a, T: StdError + 'static>(error: &'a (dyn StdError + 'static)) -> Optio
         next = error.source();
     }
     None
+}
+
+/// Whether a name was looked up in vain. hyper-util has no type for it but the words of its connector.
+fn is_lookup(error: &reqwest::Error) -> bool {
+    let mut next = StdError::source(error);
+    while let Some(error) = next {
+        if error.to_string() == "dns error" {
+            return true;
+        }
+        next = error.source();
+    }
+    false
 }
 
 fn innermost(error: &(dyn StdError + 'static)) -> String {

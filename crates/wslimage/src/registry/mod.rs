@@ -1,16 +1,33 @@
 //! One registry over HTTP, by the OCI distribution-spec.
 //!
 //! `transport` sends one request and follows redirects; `challenge` and `token` turn a 401 into what must be sent next;
-//! `client` puts them together for manifests and blobs; `answer` turns what came back into errors.
+//! `credentials` finds the logins of this machine, and `sign_in` keeps what was got; `session` puts them together for the
+//! manifests, blobs and tags of a repository at one `endpoint`, and `retry` says what is tried again; `client` is what
+//! sessions share; `answer` turns what came back into errors.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 mod answer;
 mod challenge;
 mod client;
+mod credentials;
+mod endpoint;
 mod options;
+mod registries_conf;
+mod retry;
+mod session;
+mod sign_in;
+mod proxy;
 mod tls;
 mod token;
 mod transport;
 
 pub use client::Client;
-pub(crate) use client::{Attempt, Fetched, Session};
+pub(crate) use client::{Attempt, nobody_to_ask};
 pub use options::{ClientOptions, Credential, MirrorLocation, Proxy, ProxyServer, RetryPolicy};
+pub(crate) use retry::Retries;
+pub(crate) use session::{BlobPart, Fetched, LARGEST_CONFIG, LARGEST_MANIFEST, Session};
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -2,16 +2,20 @@
 
 use std::fmt;
 
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex};
+
 use bytes::{Bytes, BytesMut};
 use http_auth::basic::encode_credentials;
-use reqwest::header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, HeaderValue, LOCATION};
+use reqwest::header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION};
 use reqwest::{Method, Response, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
 use super::answer::{from_transport, without_query};
 use super::options::{ClientOptions, Credential};
-use super::tls;
+use super::proxy::{ProxyChooser, answer_of_proxy, proxy_failure};
+use super::{lock, tls};
 use crate::error::{Error, ErrorKind, Result};
 use crate::progress::Job;
 
@@ -53,16 +57,32 @@ pub(super) struct Request<'a> {
     pub(super) url: Url,
     pub(super) accept: &'a str,
     pub(super) authorization: Option<&'a Authorization>,
+    pub(super) headers: HeaderMap,
+    /// A form to send (`application/x-www-form-urlencoded`). It holds secrets: it goes to the origin that was asked only.
+    pub(super) form: Option<&'a SecretString>,
+}
+
+impl<'a> Request<'a> {
+    pub(super) fn new(method: Method, url: Url, accept: &'a str) -> Self {
+        Self { method, url, accept, authorization: None, headers: HeaderMap::new(), form: None }
+    }
 }
 
 /// Sends requests; connections are kept for the next ones.
 pub(super) struct Transport {
-    http: reqwest::Client,
+    options: ClientOptions,
+    user_agent: HeaderValue,
+    proxies: Arc<ProxyChooser>,
+    /// For all hosts that are trusted as the options say.
+    client: reqwest::Client,
+    /// For the others, by host and port.
+    others: Mutex<HashMap<String, reqwest::Client>>,
+    /// Hosts whose certificates are not looked at, by configuration.
+    insecure: Mutex<HashSet<String>>,
 }
 
 impl Transport {
     pub(super) fn new(options: &ClientOptions) -> Result<Self> {
-        let tls = tls::client_config(options.ca_certificate.as_deref(), options.skip_certificate_check)?;
         let product = concat!("WslImage/", env!("CARGO_PKG_VERSION"));
         let user_agent = match &options.user_agent {
             Some(more) => format!("{product} {more}"),
@@ -71,39 +91,89 @@ impl Transport {
         let user_agent = HeaderValue::from_str(&user_agent).map_err(|_| {
             Error::new(ErrorKind::InvalidArgument, "The user agent has characters that cannot stand in a header")
         })?;
-        let http = reqwest::Client::builder()
-            .tls_backend_preconfigured(tls)
-            .user_agent(user_agent)
-            .redirect(reqwest::redirect::Policy::none())
-            .connect_timeout(options.connect_timeout)
-            .read_timeout(options.stall_timeout)
-            .build()
-            .map_err(|error| {
-                Error::new(ErrorKind::InvalidArgument, "The HTTP client could not be made").caused_by(error)
-            })?;
-        Ok(Self { http })
+        let proxies = Arc::new(ProxyChooser::new(&options.proxy, &options.environment)?);
+        let client = build(options, &user_agent, &proxies, false)?;
+        let (others, insecure) = Default::default();
+        Ok(Self { options: options.clone(), user_agent, proxies, client, others, insecure })
     }
 
-    /// Sends `request` and follows redirects. `Authorization` goes to the origin (scheme, host, port) that was asked
-    /// first, never elsewhere.
+    /// From now on any certificate of `host` (with its port) is taken.
+    pub(super) fn trust_blindly(&self, host: &str) {
+        lock(&self.insecure).insert(host.to_owned());
+    }
+
+    fn client(&self, url: &Url) -> Result<reqwest::Client> {
+        let host = host(url);
+        let is_insecure = lock(&self.insecure).contains(&host);
+        if !is_insecure {
+            return Ok(self.client.clone());
+        }
+        let mut others = lock(&self.others);
+        if let Some(client) = others.get(&host) {
+            return Ok(client.clone());
+        }
+        let client = build(&self.options, &self.user_agent, &self.proxies, is_insecure)?;
+        others.insert(host, client.clone());
+        Ok(client)
+    }
+
+    /// Sends `request` and follows redirects. `Authorization` and a form go to the origin (scheme, host, port) that was
+    /// asked first, never elsewhere.
     pub(super) async fn send(&self, request: Request<'_>, job: &Job) -> Result<Response> {
         let origin = request.url.origin();
         let mut url = request.url;
+        let mut form = request.form;
+        let mut method = request.method;
         for _ in 0..=MOST_REDIRECTS {
             let mut builder = self
-                .http
-                .request(request.method.clone(), url.clone())
+                .client(&url)?
+                .request(method.clone(), url.clone())
+                .headers(request.headers.clone())
                 .header(ACCEPT, request.accept)
                 // A blob is what its digest says, not what a server makes of it on the way.
                 .header(ACCEPT_ENCODING, "identity");
-            if let Some(authorization) = request.authorization.filter(|_| url.origin() == origin) {
-                builder = builder.header(AUTHORIZATION, authorization.header()?);
+            if url.origin() == origin {
+                if let Some(authorization) = request.authorization {
+                    builder = builder.header(AUTHORIZATION, authorization.header()?);
+                }
+                if let Some(form) = form {
+                    builder = builder
+                        .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
+                        .body(form.expose_secret().to_owned());
+                }
             }
-            let response = job.or_cancelled(builder.send()).await?.map_err(|error| from_transport(error, &url))?;
+            let proxy = job.or_cancelled(self.proxies.prepare(&url)).await?;
+            let response = match (job.or_cancelled(builder.send()).await?, &proxy) {
+                (Ok(response), Some(proxy)) => match answer_of_proxy(&response, proxy, &url) {
+                    Some(error) => return Err(error),
+                    None => response,
+                },
+                (Ok(response), None) => response,
+                (Err(error), Some(proxy)) => {
+                    let failure = job.or_cancelled(proxy_failure(&error, proxy, &url)).await?;
+                    return Err(failure.unwrap_or_else(|| from_transport(error, &url)));
+                }
+                (Err(error), None) => return Err(from_transport(error, &url)),
+            };
             if !is_redirect(response.status()) {
                 return Ok(response);
             }
-            url = redirect_target(&url, &response)?;
+            let target = redirect_target(&url, &response)?;
+            if form.is_some() {
+                if target.origin() != origin {
+                    return Err(Error::new(
+                        ErrorKind::Insecure,
+                        format!("{} redirects a login to {}, which is refused", host(&url), host(&target)),
+                    )
+                    .target(without_query(&url)));
+                }
+                // 307 and 308 repeat the request (RFC 9110 section 15.4); after the others it becomes a GET.
+                if !matches!(response.status().as_u16(), 307 | 308) {
+                    form = None;
+                    method = Method::GET;
+                }
+            }
+            url = target;
         }
         Err(Error::new(
             ErrorKind::InvalidResponse,
@@ -140,6 +210,25 @@ impl Transport {
         }
         Ok(body.freeze())
     }
+}
+
+fn build(
+    options: &ClientOptions,
+    user_agent: &HeaderValue,
+    proxies: &Arc<ProxyChooser>,
+    is_insecure: bool,
+) -> Result<reqwest::Client> {
+    let skip_certificate_check = options.skip_certificate_check || is_insecure;
+    let tls = tls::client_config(options.ca_certificate.as_deref(), skip_certificate_check)?;
+    reqwest::Client::builder()
+        .tls_backend_preconfigured(tls)
+        .user_agent(user_agent.clone())
+        .proxy(proxies.clone().reqwest_proxy())
+        .redirect(reqwest::redirect::Policy::none())
+        .connect_timeout(options.connect_timeout)
+        .read_timeout(options.stall_timeout)
+        .build()
+        .map_err(|error| Error::new(ErrorKind::InvalidArgument, "The HTTP client could not be made").caused_by(error))
 }
 
 fn is_redirect(status: StatusCode) -> bool {

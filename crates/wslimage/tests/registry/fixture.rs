@@ -1,12 +1,13 @@
 //! A registry, a folder, and an image that is pulled from the one into the other.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use tempfile::TempDir;
 use wslimage::{
     CancellationToken, Client, ClientOptions, Credential, Environment, Image, ImageRequest, Job, Notice, Observer,
-    PulledFile, Result, SecretString, Stage,
+    PulledFile, Result, RetryPolicy, SecretString, Stage,
 };
 use wslimage_test_registry::{self as registry, Blob, ImageDigests, Route, Step, TestRegistry};
 
@@ -19,12 +20,14 @@ pub(crate) const OLDER: &str =
 pub(crate) struct Fixture {
     pub(crate) registry: TestRegistry,
     pub(crate) folder: TempDir,
+    /// Files of the case that are not the pull's.
+    extra: TempDir,
 }
 
 impl Fixture {
     pub(crate) async fn new() -> Self {
         let registry = TestRegistry::start().await.expect("a registry");
-        Self { registry, folder: TempDir::new().expect("a folder") }
+        Self { registry, folder: TempDir::new().expect("a folder"), extra: TempDir::new().expect("a folder") }
     }
 
     /// An image of one layer for linux/amd64, under `latest`.
@@ -49,6 +52,11 @@ impl Fixture {
         ClientOptions {
             ca_certificate: Some(self.registry.ca_certificate_path().to_owned()),
             environment: Environment::default(),
+            retry: RetryPolicy {
+                maximum_retries: 2,
+                first_wait: Duration::from_millis(1),
+                maximum_wait: Duration::from_secs(1),
+            },
             ..ClientOptions::default()
         }
     }
@@ -66,6 +74,11 @@ impl Fixture {
     /// The image `name` (`repository:tag`) at the TLS listener.
     pub(crate) fn request(&self, name: &str) -> ImageRequest {
         request_at(self.registry.https_address(), name)
+    }
+
+    /// A folder for files of the case that are not the pull's.
+    pub(crate) fn extra(&self) -> &Path {
+        self.extra.path()
     }
 
     pub(crate) fn destination(&self) -> PathBuf {
@@ -151,6 +164,12 @@ impl Recorder {
                 _ => None,
             })
             .collect()
+    }
+
+    /// The bytes that were told as arrived.
+    pub(crate) fn advanced(&self) -> u64 {
+        let told = self.0.lock().expect("the events");
+        told.iter().map(|event| if let Event::Advanced(_, bytes) = event { *bytes } else { 0 }).sum()
     }
 
     fn add(&self, event: Event) {

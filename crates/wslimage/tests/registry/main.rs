@@ -1,7 +1,12 @@
 //! The library against a registry, as a user of the library sees it.
 
+mod cache;
 mod example;
 mod faults;
 mod fixture;
+mod mirrors;
 mod pull;
+mod resume;
+mod retry;
 mod sign_in;
+mod tokens;

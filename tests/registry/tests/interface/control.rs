@@ -4,7 +4,7 @@ use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use crate::client::{Outcome, client, json};
+use crate::client::{Outcome, client, header, json};
 use reqwest::Method;
 use serde_json::{Value, json};
 use wslimage_test_registry::{Addresses, TestRegistry};
@@ -80,6 +80,8 @@ async fn everything_is_set_up_by_json() -> Outcome {
         json!({"scheme": "basic", "username": "u", "password": "p"}),
         json!({"scheme": "bearer", "anonymous": false, "username": "u", "password": "p", "tokenField": "access_token"}),
         json!({"scheme": "bearer", "deny": true, "denyStatus": 403}),
+        json!({"scheme": "bearer", "identityToken": "i", "postStatus": 404, "expiresIn": 1, "issuedAt": "x",
+            "maximumUses": 1}),
         json!({"scheme": "none"}),
     ] {
         let open = auth["scheme"] == "none";
@@ -87,6 +89,21 @@ async fn everything_is_set_up_by_json() -> Outcome {
         let (status, answer) = call(&registry, Method::PUT, "/auth", Some(body)).await;
         assert_eq!(status, 204, "{answer}");
         assert_eq!(get("manifests/odd".into()).await.status(), if open { 200 } else { 401 });
+    }
+
+    let body = Some(json!({"repository": "a/b"}));
+    assert_eq!(call(&registry, Method::POST, "/expire", body).await.0, 204);
+
+    let steps = json!([{
+        "pass": true, "expireTokens": true, "connectionCutAfter": 1_000_000, "ignoreRange": true, "rangeShift": -1,
+        "contentRange": "", "rangeStatus": 416, "etag": "\"x\"", "acceptRanges": false,
+    }]);
+    let route = json!({"path": "/v2/a/b/blobs/*", "steps": steps});
+    assert_eq!(call(&registry, Method::POST, "/routes", Some(route)).await.0, 204);
+    let answer = get(format!("blobs/{digest}")).await;
+    assert_eq!((header(&answer, "etag"), header(&answer, "accept-ranges")), ("\"x\"", ""));
+    for latency in [json!({"latencyMs": 1, "listener": "http"}), json!({"latencyMs": 0})] {
+        assert_eq!(call(&registry, Method::PUT, "/latency", Some(latency)).await.0, 204);
     }
 
     let steps = json!([{"status": 503, "headers": {"a": "b", "c": ["d", "e"]}, "bodyBase64": "YnVzeQ=="}]);

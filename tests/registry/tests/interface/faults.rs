@@ -5,10 +5,12 @@ use std::time::{Duration, Instant};
 
 use crate::client::{Outcome, ask, client, header, read_head, read_rest, wires};
 use tokio::io::AsyncReadExt as _;
-use wslimage_test_registry::{Blob, Error, HeaderValues, LogEntry, LogFilter, Route, Step, TestRegistry, WaitFor};
+use wslimage_test_registry::{
+    Blob, Error, HeaderValues, Latency, LogEntry, LogFilter, Route, Step, TestRegistry, WaitFor,
+};
 
 /// A registry with one blob of this size, and the blob's path.
-async fn with_blob(size: usize) -> Result<(TestRegistry, String, Vec<u8>), Error> {
+pub(crate) async fn with_blob(size: usize) -> Result<(TestRegistry, String, Vec<u8>), Error> {
     let registry = TestRegistry::start().await?;
     let bytes: Vec<u8> = (0..size).map(|it| (it % 251) as u8).collect();
     let digest = registry.add_blob("a/b", Blob::bytes(&bytes))?.digest;
@@ -161,6 +163,47 @@ async fn a_speed_is_kept_per_connection() -> Outcome {
     assert!(took >= Duration::from_millis(300), "{took:?}");
     let connections: Vec<u64> = registry.log("a/b").iter().map(|it| it.connection).collect();
     assert_ne!(connections[0], connections[1]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_connection_carries_only_so_many_bytes() -> Outcome {
+    let (registry, path, bytes) = with_blob(1000).await?;
+    let limited = Step { connection_cut_after: Some(2500), ..Step::pass() };
+    registry.add_route(Route::new(&path, [Step::pass(), limited]))?;
+    for (name, mut wire) in wires(&registry).await {
+        let mut got = Vec::new();
+        for _ in 0..2 {
+            ask(&mut *wire, "GET", &path).await?;
+            read_head(&mut *wire).await?;
+            let mut body = vec![0; 1000];
+            wire.read_exact(&mut body).await?;
+            got.extend(body);
+        }
+        ask(&mut *wire, "GET", &path).await?;
+        read_head(&mut *wire).await?;
+        let (rest, end) = read_rest(&mut *wire).await;
+        assert!(end.is_ok(), "{name}: {end:?}");
+        got.extend(rest);
+        assert!(got == [&bytes[..], &bytes, &bytes[..500]].concat(), "{name}: {} bytes", got.len());
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_listener_may_be_far_away() -> Outcome {
+    let (registry, path, _) = with_blob(10).await?;
+    let client = client(&registry);
+    let took = async |scheme: &str, address: &str| {
+        let started = Instant::now();
+        client.get(format!("{scheme}://{address}{path}")).send().await.map(|_| started.elapsed())
+    };
+    let wait = Duration::from_millis(100);
+    registry.set_latency(Latency { listener: None, latency_ms: 100 });
+    assert!(took("http", registry.http_address()).await? >= wait);
+    registry.set_latency(Latency { listener: None, latency_ms: 0 });
+    registry.set_latency(Latency { listener: Some("https".into()), latency_ms: 100 });
+    assert!(took("https", registry.https_address()).await? >= wait);
     Ok(())
 }
 
@@ -318,6 +361,11 @@ async fn a_step_that_makes_no_sense_is_refused() -> Outcome {
         Step::pass().header("a b", "c"),
         Step::pass().header("a", "b\nc"),
         Step::pass().header("content-length", "1"),
+        Step { ignore_range: true, ..Step::status(200) },
+        Step { etag: Some("a".into()), ..Step::status(200) },
+        Step { etag: Some("a\nb".into()), ..Step::pass() },
+        Step { content_range: Some("a\nb".into()), ..Step::pass() },
+        Step { range_status: Some(206), ..Step::pass() },
     ] {
         let text = format!("{step:?}");
         assert!(registry.add_route(Route::new("/v2/a", [step])).is_err(), "{text}");

@@ -4,3 +4,5 @@ mod client;
 mod control;
 mod faults;
 mod images;
+mod ranges;
+mod tokens;
