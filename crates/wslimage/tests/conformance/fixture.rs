@@ -29,7 +29,8 @@ impl Fixture {
         Self { certificate: Certificate::new(servers.path()), servers, user }
     }
 
-    /// Trusts the authority of the servers, and nothing of this machine leaks in.
+    /// Trusts the authority of the servers, and nothing of this machine leaks in. One connection: with more, what servers
+    /// are asked depends on the machine's speed.
     pub(crate) fn options(&self) -> ClientOptions {
         ClientOptions {
             ca_certificate: Some(self.certificate.authority.clone()),
@@ -39,6 +40,7 @@ impl Fixture {
                 first_wait: Duration::from_millis(100),
                 maximum_wait: Duration::from_secs(15),
             },
+            maximum_connections: 1,
             ..ClientOptions::default()
         }
     }

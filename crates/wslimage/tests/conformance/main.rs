@@ -8,6 +8,7 @@
 mod certificate;
 mod docker_registry;
 mod fixture;
+mod nginx;
 
 mod program;
 mod pushed_image;

@@ -120,7 +120,12 @@ impl Pusher<'_> {
 
 /// Bytes that repeat nowhere, so that a piece in a wrong place shows.
 fn content(size: usize) -> Vec<u8> {
-    (0..size as u64 / 8 + 1).flat_map(|number| (number ^ 0x5bd1_e995).to_le_bytes()).take(size).collect()
+    let mut content = Vec::with_capacity(size + size_of::<u64>());
+    for number in 0..size.div_ceil(size_of::<u64>()) as u64 {
+        content.extend_from_slice(&(number ^ 0x5bd1_e995).to_le_bytes());
+    }
+    content.truncate(size);
+    content
 }
 
 fn digest(bytes: &[u8]) -> String {
