@@ -51,7 +51,12 @@ impl DockerRegistry {
 
     /// `HOST:PORT`, as references have it.
     pub(crate) fn address(&self) -> String {
-        format!("127.0.0.1:{}", self.port)
+        self.address_as("127.0.0.1")
+    }
+
+    /// The same where `host` leads to this machine.
+    pub(crate) fn address_as(&self, host: &str) -> String {
+        format!("{host}:{}", self.port)
     }
 
     pub(crate) fn url(&self) -> String {
@@ -118,7 +123,7 @@ impl DockerRegistry {
     }
 
     /// Status and length of its answers to GET of `path`, once there are `count` of them.
-    async fn answers(&self, path: &str, count: usize) -> Vec<(u16, u64)> {
+    pub(crate) async fn answers(&self, path: &str, count: usize) -> Vec<(u16, u64)> {
         let question = format!("\"GET {path} ");
         let log = self.folder.join(format!("{PROGRAM}.out"));
         let of_path = |lines: &[String]| lines.iter().filter(|line| line.contains(&question)).count();

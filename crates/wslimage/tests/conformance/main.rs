@@ -12,3 +12,4 @@ mod nginx;
 
 mod program;
 mod pushed_image;
+mod squid;

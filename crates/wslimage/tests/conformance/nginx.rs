@@ -13,12 +13,12 @@ use crate::fixture::{Fixture, watched_job};
 use crate::program::{self, Program};
 use crate::pushed_image::{MEGABYTE, PushedImage};
 
-const PROGRAM: &str = "nginx";
+pub(crate) const PROGRAM: &str = "nginx";
 /// What both servers need.
 const PROGRAMS: &[&str] = &[PROGRAM, docker_registry::PROGRAM];
 
 /// nginx on loopback, with one address for each of its servers. Dropped, it ends.
-struct Nginx {
+pub(crate) struct Nginx {
     folder: PathBuf,
     ports: Vec<u16>,
     _program: Program,
@@ -58,7 +58,7 @@ impl Asked {
 
 impl Nginx {
     /// Starts it with the `server` blocks that `servers` makes of the addresses at which they listen.
-    async fn start<const N: usize>(fixture: &Fixture, servers: impl Fn([&str; N]) -> String) -> Self {
+    pub(crate) async fn start<const N: usize>(fixture: &Fixture, servers: impl Fn([&str; N]) -> String) -> Self {
         let folder = fixture.servers.path().join(PROGRAM);
         fs::create_dir(&folder).expect("a folder");
         program::on_free_ports(async |ports: [u16; N]| {
@@ -79,7 +79,7 @@ impl Nginx {
     }
 
     /// `HOST:PORT` of its first server.
-    fn address(&self) -> String {
+    pub(crate) fn address(&self) -> String {
         format!("127.0.0.1:{}", self.ports[0])
     }
 
@@ -119,12 +119,12 @@ http {{
 }
 
 /// A `server` block that speaks plain http.
-fn server(address: &str, body: &str) -> String {
+pub(crate) fn server(address: &str, body: &str) -> String {
     format!("server {{\nlisten {address};\nserver_name {address};\n{body}\n}}\n")
 }
 
 /// One that speaks https, and HTTP/2 too.
-fn tls_server(address: &str, certificate: &Certificate, body: &str) -> String {
+pub(crate) fn tls_server(address: &str, certificate: &Certificate, body: &str) -> String {
     let Certificate { certificate, key, .. } = certificate;
     let (certificate, key) = (certificate.display(), key.display());
     format!(
