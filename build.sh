@@ -41,7 +41,9 @@ libarchive-tools bsdtar
 debootstrap debootstrap
 docker-registry docker-registry
 apache2-utils htpasswd
-openssl openssl' ;;
+openssl openssl
+nginx-light nginx
+squid squid' ;;
     bench) echo 'nginx-light nginx
 skopeo skopeo
 openssl openssl' ;;
@@ -67,7 +69,7 @@ apt_install() {
         apt-get install -q -y --no-install-recommends -o DPkg::Lock::Timeout=120 "$@" >&2
 }
 
-# The services of nginx and docker-registry start neither now nor with the machine: only programs of
+# The services of nginx, docker-registry and squid start neither now nor with the machine: only programs of
 # those packages are used, each with its own configuration.
 install_packages() {
     wanted=$1
@@ -89,7 +91,7 @@ install_packages() {
     esac
     # shellcheck disable=SC2086 # a list of names
     apt_install $wanted || for package in $wanted; do apt_install "$package" || true; done
-    for service in nginx docker-registry; do
+    for service in nginx docker-registry squid; do
         case $wanted in
         *$service*)
             $sudo deb-systemd-helper disable "$service.service" >/dev/null 2>&1 || true
