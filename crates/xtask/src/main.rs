@@ -51,14 +51,7 @@ enum Task {
         reference: Option<String>,
     },
     /// Measure Get-DockerImage beside curl and skopeo, and write docs/benchmarks.md
-    Bench {
-        /// Size of the layer
-        #[arg(long, default_value_t = bench::LAYER_MIB)]
-        layer_mib: u64,
-        /// How often each program runs
-        #[arg(long, default_value_t = bench::ROUNDS)]
-        rounds: usize,
-    },
+    Bench(bench::Options),
     /// Put the module into a zip file with its SHA-256 beside it
     Package,
     /// Write crates/wslimage-capi/include/wslimage.h from the C ABI's source
@@ -89,7 +82,7 @@ fn run(task: Task) -> anyhow::Result<()> {
         Task::Test { suites, .. } => suites::run(&suites),
         Task::Fuzz { seconds } => fuzz::run(seconds),
         Task::Demo { reference } => demo::run(reference.as_deref()),
-        Task::Bench { layer_mib, rounds } => bench::run(layer_mib, rounds),
+        Task::Bench(options) => bench::run(&options),
         Task::Package => package::build(),
         Task::Header { check: true } => header::check(),
         Task::Header { check: false } => header::write(),
