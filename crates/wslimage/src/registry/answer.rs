@@ -2,13 +2,12 @@
 
 use std::error::Error as StdError;
 use std::io;
-use std::time::Duration;
 
 use reqwest::Response;
-use reqwest::header::{HeaderMap, RETRY_AFTER};
 use serde::Deserialize;
 use url::Url;
 
+use super::rate_limit::{rate_limit, retry_after};
 use super::transport::{Transport, host};
 use crate::error::{Error, ErrorKind, printable};
 use crate::progress::Job;
@@ -24,7 +23,7 @@ pub(super) fn without_query(url: &Url) -> String {
 /// A status that is not success, told in the registry's own words where it has any.
 pub(super) async fn from_status(response: Response, job: &Job) -> Error {
     let (status, url) = (response.status(), response.url().clone());
-    let retry_after = retry_after(response.headers());
+    let (retry_after, limit) = (retry_after(response.headers()), rate_limit(response.headers()));
     // A body that cannot be read makes the error poorer, not another one.
     let body = Transport::body(response, LONGEST_ERROR_BODY, job).await.unwrap_or_default();
     let (code, words) = registry_words(&body);
@@ -34,8 +33,10 @@ pub(super) async fn from_status(response: Response, job: &Job) -> Error {
         429 => ErrorKind::RateLimited,
         _ => ErrorKind::Server,
     };
+    let limit = limit.filter(|_| kind == ErrorKind::RateLimited).map(|limit| format!(": {limit}"));
+    let words = words.map(|words| format!(" ({words})"));
     let sentence =
-        format!("{} answered {}{}", host(&url), status, words.map(|words| format!(" ({words})")).unwrap_or_default());
+        format!("{} answered {status}{}{}", host(&url), words.unwrap_or_default(), limit.unwrap_or_default());
     let error = Error::new(kind, sentence)
         .with_http_status(status.as_u16())
         .with_registry_code(code)
@@ -43,7 +44,11 @@ pub(super) async fn from_status(response: Response, job: &Job) -> Error {
         .target(without_query(&url));
     match kind {
         ErrorKind::RateLimited => {
-            error.advice("Wait before the next try, or sign in: registries allow more to users they know.")
+            let wait = match retry_after {
+                Some(wait) => format!("Wait {} s before the next try", wait.as_secs()),
+                None => "Wait before the next try".to_owned(),
+            };
+            error.advice(format!("{wait}, or sign in: registries allow more to users they know. A mirror helps too."))
         }
         _ => error,
     }
@@ -79,11 +84,6 @@ fn registry_words(body: &[u8]) -> (Option<String>, Option<String>) {
         (None, None) => None,
     };
     (code, words)
-}
-
-/// `Retry-After` as seconds (RFC 9110 section 10.2.3).
-fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok().map(Duration::from_secs)
 }
 
 /// A request that got no answer, or not a whole one.

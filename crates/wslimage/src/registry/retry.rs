@@ -50,7 +50,7 @@ impl<'a> Retries<'a> {
         self.tries += 1;
         let backoff = self.waits.next().unwrap_or(self.policy.first_wait);
         let wait = error.retry_after().unwrap_or_default().max(backoff);
-        if self.waited + wait > self.policy.maximum_wait {
+        if self.waited.saturating_add(wait) > self.policy.maximum_wait {
             return Err(error);
         }
         self.waited += wait;
