@@ -101,7 +101,7 @@ fn what_stands_beside_a_name_is_joined_with_it() {
         (None, "ghcr.io", "docker.io/alpine", Some("3.20"), "docker.io/library/alpine:3.20"),
         (None, "ghcr.io", "localhost:5000/x", Some("b"), "localhost:5000/x:b"),
         (None, "ghcr.io", "[::1]:5000/a", Some("b"), "[::1]:5000/a:b"),
-        (None, "ghcr.io", "Host/a", None, "host/a:latest"),
+        (None, "ghcr.io", "Host/a", None, "Host/a:latest"),
         (None, "ghcr.io", "a/b", Some(DIGEST), with_digest.as_str()),
         (None, "docker.io", with_digest.as_str(), Some(DIGEST), with_digest.as_str()),
         (None, "docker.io", with_both.as_str(), Some("c"), with_both.as_str()),
