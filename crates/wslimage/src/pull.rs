@@ -8,6 +8,7 @@ use reqwest::Method;
 use secrecy::SecretString;
 
 use crate::blob::{self, Destination};
+use crate::digest;
 use crate::error::{Error, ErrorKind, Result};
 use crate::manifest::{self, Document, ImageManifest, IndexEntry, Layer};
 use crate::metadata::Metadata;
@@ -166,14 +167,15 @@ async fn find(session: &Session, request: &ImageRequest, job: &Job) -> Result<Fo
             };
         expect_one_layer(&document.layers, reference)?;
         let config = &document.config;
+        digest::expect_known(&config.digest)?;
         let path = format!("blobs/{}", config.digest);
         job.verbose(format!("Getting docker image config {}...", session.url(&path)?));
-        let config = session.config(&config.digest, config.media_type.as_ref(), job).await?;
+        let config = session.config(&config.digest, config.accepted(), job).await?;
+        let metadata = Metadata::from_config(&config)?;
         let platform = match listed_platform {
             Some(platform) => platform,
             None => expect_platform(&config, &request.platform)?,
         };
-        let metadata = Metadata::from_config(&config)?;
         Ok(Found { platform, manifest, layers: document.layers, config, metadata })
     };
     found.await.map_err(|error| Attempt::Manifest.failed(error, &reference.to_string()))
@@ -242,10 +244,11 @@ async fn manifest_of(
     platform: &Platform,
     job: &Job,
 ) -> Result<(Fetched, ImageManifest)> {
+    digest::expect_known(&entry.digest)?;
     let url = session.url(&format!("manifests/{}", entry.digest))?;
     job.verbose(format!("Getting docker image {} manifest {url}...", platform.architecture()));
-    let accept = entry.media_type.as_ref();
-    let manifest = session.manifest(entry.digest.as_ref(), accept, None, Some(&entry.digest), job).await?;
+    let accept = entry.accepted();
+    let manifest = session.manifest(entry.digest.as_ref(), &accept, None, Some(&entry.digest), job).await?;
     if manifest.bytes.len() as u64 != entry.size {
         return Err(Error::new(
             ErrorKind::InvalidResponse,
