@@ -2,9 +2,12 @@
 
 use std::error::Error as StdError;
 use std::io;
+use std::time::Duration;
 
+use bytes::Bytes;
 use reqwest::Response;
 use serde::Deserialize;
+use tokio::time::timeout;
 use url::Url;
 
 use super::rate_limit::{rate_limit, retry_after};
@@ -14,6 +17,8 @@ use crate::progress::Job;
 
 /// Longer than any list of errors, short enough to read whole.
 const LONGEST_ERROR_BODY: usize = 64 * 1024;
+/// Words are not worth more: the status is known already.
+const LONGEST_WAIT: Duration = Duration::from_secs(2);
 
 /// An address without its query and user, which may be secrets (signed addresses of CDNs).
 pub(super) fn without_query(url: &Url) -> String {
@@ -24,8 +29,9 @@ pub(super) fn without_query(url: &Url) -> String {
 pub(super) async fn from_status(response: Response, job: &Job) -> Error {
     let (status, url) = (response.status(), response.url().clone());
     let (retry_after, limit) = (retry_after(response.headers()), rate_limit(response.headers()));
-    // A body that cannot be read makes the error poorer, not another one.
-    let body = Transport::body(response, LONGEST_ERROR_BODY, job).await.unwrap_or_default();
+    // A body that cannot be read, or comes at a snail's pace, makes the error poorer, not another one.
+    let body = timeout(LONGEST_WAIT, Transport::body(response, LONGEST_ERROR_BODY, job)).await;
+    let body = body.unwrap_or_else(|_| Ok(Bytes::new())).unwrap_or_default();
     let (code, words) = registry_words(&body);
     let kind = match status.as_u16() {
         401 => ErrorKind::Unauthorized,

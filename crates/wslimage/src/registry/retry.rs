@@ -170,6 +170,7 @@ mod tests {
         retries.after(asked(100)).await.expect("below the cap");
         assert_eq!(start.elapsed().as_secs(), 100);
         retries.after(asked(100)).await.expect_err("beyond the cap in all");
+        retries.after(asked(u64::MAX)).await.expect_err("beyond all time");
         assert_eq!(start.elapsed().as_secs(), 100, "nobody waits for what will not be tried");
     }
 
