@@ -15,6 +15,7 @@ $usage = @'
 usage: .\build.ps1 TASK
   build              the module, ready to import, in out\WslImage
   test [SUITE...]    all suites, or the named ones (test --list shows them)
+  fuzz [SECONDS]     the parsers, with damaged documents, each so long (60)
   demo [REFERENCE]   get an image as a user would, from a registry on loopback or the one named
   bench              beside curl and skopeo
   package            the module as a zip file, in out\
@@ -168,7 +169,7 @@ if ($Task -in 'help', '-h', '--help') {
     $usage
     exit 0
 }
-if ($Task -notin 'build', 'test', 'demo', 'bench', 'package') {
+if ($Task -notin 'build', 'test', 'fuzz', 'demo', 'bench', 'package') {
     Write-Line "`n$usage"
     exit 2
 }
@@ -184,7 +185,9 @@ $env:POWERSHELL_UPDATECHECK = 'Off'
 if (-not $env:DOTNET_ROOT -and (Test-Path -LiteralPath (Join-Path $tools 'dotnet/dotnet.exe'))) {
     $env:DOTNET_ROOT = Join-Path $tools 'dotnet'
 }
-$null = Confirm-Program 'dotnet' (Join-Path $tools 'dotnet') ".NET SDK $($versions.DOTNET_SDK)"
+if ($Task -ne 'fuzz') {
+    $null = Confirm-Program 'dotnet' (Join-Path $tools 'dotnet') ".NET SDK $($versions.DOTNET_SDK)"
+}
 if ($Task -in 'test', 'demo', 'bench') {
     $null = Confirm-Program 'pwsh' (Join-Path $tools 'powershell') "PowerShell $($versions.POWERSHELL)"
 }

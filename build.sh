@@ -14,6 +14,7 @@ usage() {
 usage: ./build.sh TASK
   build              the module, ready to import, in out/WslImage
   test [SUITE...]    all suites, or the named ones (test --list shows them)
+  fuzz [SECONDS]     the parsers, with damaged documents, each so long (60)
   demo [REFERENCE]   get an image as a user would, from a registry on loopback or the one named
   bench              beside curl and skopeo
   package            the module as a zip file, in out/
@@ -40,7 +41,9 @@ libarchive-tools bsdtar
 debootstrap debootstrap
 docker-registry docker-registry
 apache2-utils htpasswd
-openssl openssl' ;;
+openssl openssl
+nginx-light nginx
+squid squid' ;;
     bench) echo 'nginx-light nginx
 skopeo skopeo
 openssl openssl' ;;
@@ -66,7 +69,7 @@ apt_install() {
         apt-get install -q -y --no-install-recommends -o DPkg::Lock::Timeout=120 "$@" >&2
 }
 
-# The services of nginx and docker-registry start neither now nor with the machine: only programs of
+# The services of nginx, docker-registry and squid start neither now nor with the machine: only programs of
 # those packages are used, each with its own configuration.
 install_packages() {
     wanted=$1
@@ -88,7 +91,7 @@ install_packages() {
     esac
     # shellcheck disable=SC2086 # a list of names
     apt_install $wanted || for package in $wanted; do apt_install "$package" || true; done
-    for service in nginx docker-registry; do
+    for service in nginx docker-registry squid; do
         case $wanted in
         *$service*)
             $sudo deb-systemd-helper disable "$service.service" >/dev/null 2>&1 || true
@@ -208,7 +211,7 @@ provide() {
 
 task=${1:-}
 case $task in
-build | test | demo | bench | package) shift ;;
+build | test | fuzz | demo | bench | package) shift ;;
 help | -h | --help) usage && exit ;;
 *) usage >&2 && exit 2 ;;
 esac
@@ -226,7 +229,7 @@ provide cargo "$tools/cargo/bin" "Rust $RUST" || give_up
 # xtask says what it cannot do without these, and with CI=true fails.
 export DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1 POWERSHELL_TELEMETRY_OPTOUT=1 POWERSHELL_UPDATECHECK=Off
 [ ! -x "$tools/dotnet/dotnet" ] || export DOTNET_ROOT="${DOTNET_ROOT:-$tools/dotnet}"
-provide dotnet "$tools/dotnet" ".NET SDK $DOTNET_SDK" || true
+[ "$task" = fuzz ] || provide dotnet "$tools/dotnet" ".NET SDK $DOTNET_SDK" || true
 case $task in
 test | demo | bench) provide pwsh "$tools/powershell" "PowerShell $POWERSHELL" || true ;;
 esac

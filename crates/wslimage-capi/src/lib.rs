@@ -2,7 +2,7 @@
 //!
 //! `include/wslimage.h` is made from this source, doc comments included; what they promise to C is the contract of the
 //! functions, so none has a section on safety beside it. Every entry goes through [`landing`], which checks pointers
-//! and stops panics. All `unsafe` of the project is in this crate.
+//! and stops panics. No other crate of the project has `unsafe`, but for the calls of WinHTTP in `wslimage-winhttp`.
 
 #![allow(unsafe_code, reason = "a C ABI is made of pointers")]
 #![allow(non_camel_case_types, reason = "types have the names that they have in C")]

@@ -2,6 +2,7 @@
 //!
 //! Exit code 0 and the digest of the file on standard output; else 1 and one error with its causes on standard error.
 
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -34,6 +35,9 @@ struct Arguments {
     /// A PEM file with certificates to trust beside those of the operating system.
     #[arg(long, value_name = "FILE")]
     ca_certificate: Option<PathBuf>,
+    /// The most connections that fetch the layer.
+    #[arg(long, value_name = "N")]
+    max_connections: Option<NonZeroUsize>,
 }
 
 /// Parted here and not by clap, whose message would show the password.
@@ -99,11 +103,13 @@ async fn main() -> ExitCode {
 }
 
 async fn pull(arguments: Arguments, job: &Job) -> Result<String, Error> {
+    let defaults = ClientOptions::default();
     let client = Client::new(ClientOptions {
         credential: arguments.creds.as_ref().map(credential).transpose()?,
         ca_certificate: arguments.ca_certificate,
         plain_http: arguments.plain_http,
-        ..ClientOptions::default()
+        maximum_connections: arguments.max_connections.map_or(defaults.maximum_connections, NonZeroUsize::get),
+        ..defaults
     })?;
     let mut request = ImageRequest::new(arguments.reference);
     request.platform = arguments.platform.unwrap_or_default();

@@ -4,9 +4,27 @@ use std::fmt::Write as _;
 use std::str::FromStr;
 
 use oci_spec::image::{Digest, DigestAlgorithm};
+use serde::{Deserialize, Deserializer, de};
 use sha2::{Digest as _, Sha256, Sha384, Sha512};
 
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result, printable};
+
+/// Twice what the longest algorithm in use needs: a digest becomes part of addresses and messages.
+const LONGEST: usize = 255;
+
+/// A digest of a document, of any algorithm, but of a length that can be one.
+pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Digest, D::Error> {
+    let digest = Digest::deserialize(deserializer)?;
+    if digest.as_ref().len() > LONGEST {
+        return Err(de::Error::custom(format_args!("a digest of more than {LONGEST} bytes")));
+    }
+    Ok(digest)
+}
+
+/// Fails where `digest` is of an algorithm that is not known here.
+pub(crate) fn expect_known(digest: &Digest) -> Result<()> {
+    Hasher::for_digest(digest).map(drop)
+}
 
 /// A hash in the making.
 pub(crate) enum Hasher {
@@ -24,7 +42,11 @@ impl Hasher {
             DigestAlgorithm::Sha512 => Ok(Self::Sha512(Sha512::new())),
             other => Err(Error::new(
                 ErrorKind::InvalidResponse,
-                format!("the digest {digest} is of the algorithm {other}, which cannot be verified"),
+                format!(
+                    "the digest {} is of the algorithm {}, which cannot be verified",
+                    printable(digest.as_ref()),
+                    printable(other.as_ref())
+                ),
             )),
         }
     }

@@ -91,7 +91,8 @@ impl Details {
 
 impl fmt::Debug for Error {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Error").field("details", &self.details).field("source", &self.source).finish()
+        // The causes' own `Debug` could quote a whole document of a server.
+        formatter.debug_struct("Error").field("details", &self.details).field("causes", &self.causes()).finish()
     }
 }
 
@@ -101,7 +102,7 @@ impl Error {
         let details = Details {
             kind,
             stage: Stage::Starting,
-            sentence: sentence.into(),
+            sentence: shown(&sentence.into(), LONGEST_SENTENCE),
             advice: None,
             target: None,
             http_status: None,
@@ -129,7 +130,7 @@ impl Error {
 
     /// Puts what was attempted before the sentence that says what came back.
     pub(crate) fn attempting(mut self, attempt: &str) -> Self {
-        self.details.sentence = format!("{attempt}{}", self.details.sentence);
+        self.details.sentence = shown(&format!("{attempt}{}", self.details.sentence), LONGEST_SENTENCE);
         self
     }
 
@@ -139,7 +140,7 @@ impl Error {
     }
 
     pub(crate) fn target(mut self, target: impl fmt::Display) -> Self {
-        self.details.target = Some(target.to_string());
+        self.details.target = Some(shown(&target.to_string(), LONGEST_TARGET));
         self
     }
 
@@ -208,7 +209,7 @@ impl Error {
         self.details.target.as_deref()
     }
 
-    /// The chain of causes as texts, the nearest first, without repetitions.
+    /// The chain of causes as texts that can be shown, the nearest first, without repetitions.
     pub fn causes(&self) -> Vec<String> {
         let mut causes: Vec<String> = Vec::new();
         let mut next: Option<&(dyn std::error::Error + 'static)> = self.source.as_deref().map(|source| source as _);
@@ -226,17 +227,26 @@ impl Error {
 
 fn with_full_stop(sentence: &str) -> String {
     match sentence.chars().last() {
-        Some('.' | '!' | '?') | None => sentence.to_owned(),
+        Some('.' | '!' | '?' | '…') | None => sentence.to_owned(),
         Some(_) => format!("{sentence}."),
     }
 }
 
+/// A sentence quotes more than one text, a target may be a long path.
+const LONGEST_SENTENCE: usize = 2000;
+const LONGEST_TARGET: usize = 5000;
+
 /// Text of a server as it may be shown: no control characters (they drive terminals), and not endless.
 pub(crate) fn printable(text: &str) -> String {
     const LONGEST: usize = 300;
+    shown(text, LONGEST)
+}
+
+/// At most `longest` characters of `text`, a dot in the place of each that drives a terminal or hides something.
+fn shown(text: &str, longest: usize) -> String {
     let mut shown: String =
-        text.chars().take(LONGEST).map(|c| if c.is_control() || is_format_control(c) { '\u{b7}' } else { c }).collect();
-    if text.chars().nth(LONGEST).is_some() {
+        text.chars().take(longest).map(|c| if c.is_control() || is_format_control(c) { '\u{b7}' } else { c }).collect();
+    if text.chars().nth(longest).is_some() {
         shown.push('…');
     }
     shown
@@ -244,5 +254,42 @@ pub(crate) fn printable(text: &str) -> String {
 
 /// Characters that reorder or hide what stands around them (Unicode UAX #9, general category Cf).
 fn is_format_control(c: char) -> bool {
-    matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+    matches!(
+        c,
+        '\u{ad}'
+            | '\u{61c}'
+            | '\u{180e}'
+            | '\u{200b}'..='\u{200f}'
+            | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}'
+            | '\u{feff}'
+            | '\u{fff9}'..='\u{fffb}'
+            | '\u{e0000}'..='\u{e007f}'
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_of_an_error_drives_a_terminal_or_goes_on_for_ever() {
+        let hostile = "\u{1b}[31m\u{202e}\u{0}\r\n\u{ad}\u{e0041}";
+        let error = Error::new(ErrorKind::Server, format!("it said {hostile}"))
+            .attempting("Failed: ")
+            .target(hostile)
+            .advice("Try again.")
+            .caused_by(std::io::Error::other(hostile));
+        let shown = "\u{b7}[31m\u{b7}\u{b7}\u{b7}\u{b7}\u{b7}\u{b7}";
+        assert_eq!(error.to_string(), format!("Failed: it said {shown}. Try again."));
+        assert_eq!(error.target_name(), Some(shown));
+        assert_eq!(error.causes(), [shown]);
+        assert!(!format!("{error:?}").contains(char::is_control));
+
+        let long = "x".repeat(1_000_000);
+        let error =
+            Error::new(ErrorKind::Server, &long).target(&long).caused_by(std::io::Error::other(long)).advice("Go.");
+        assert!(error.to_string().ends_with("x… Go."), "the advice is not cut off");
+        assert!(format!("{error:?}").chars().count() < 10_000);
+    }
 }

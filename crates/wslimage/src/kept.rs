@@ -40,7 +40,7 @@ impl<'a> Kept<'a> {
             Some(slot) => slot.read_verified(LARGEST_MANIFEST as u64),
             None => None,
         };
-        Ok(bytes.map(|bytes| Fetched { digest: digest.clone(), media_type: manifest::media_type(&bytes), bytes }))
+        Ok(bytes.map(|bytes| Fetched { digest: digest.clone(), media_type: manifest::own_media_type(&bytes), bytes }))
     }
 
     /// The manifest `digest`, kept or else as `fetch` gets it.

@@ -23,6 +23,8 @@ mod cache;
 mod digest;
 mod environment;
 mod error;
+#[cfg(test)]
+mod fuzz;
 mod kept;
 mod manifest;
 mod metadata;

@@ -9,10 +9,12 @@ use std::fmt;
 use serde::de::{self, Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result, printable};
 
 /// Deeper than any config is, and far from the end of a thread's stack.
 const DEEPEST: usize = 100;
+/// What is more is not told: a config of nothing else must not fill the memory with names.
+const MOST_DROPPED: usize = 1000;
 /// What says how the image was made, not what it is.
 const LEFT_OUT: [&str; 2] = ["history", "rootfs"];
 
@@ -41,8 +43,9 @@ impl Metadata {
         &self.json
     }
 
-    /// The paths of the keys that were left out because one before them differs only by case, or because they are empty,
-    /// such as `config.Labels.Version`.
+    /// The paths of the first thousand keys that were left out because one before them differs only by case, or because
+    /// they are empty, such as `config.Labels.Version`. They can be shown: what is long is cut, and control characters
+    /// are dots.
     pub fn dropped_keys(&self) -> &[String] {
         &self.dropped_keys
     }
@@ -90,8 +93,7 @@ impl<'a> Copy<'a> {
                 continue;
             }
             if member.key.is_empty() || !seen_folded.insert(folded_key) {
-                let path: Vec<&str> = self.path.iter().copied().chain([member.key.as_str()]).collect();
-                self.dropped_keys.push(path.join("."));
+                self.drop_key(&member.key);
                 continue;
             }
             self.json.push_str(separator);
@@ -104,6 +106,13 @@ impl<'a> Copy<'a> {
         }
         self.json.push('}');
         Ok(())
+    }
+
+    fn drop_key(&mut self, key: &str) {
+        if self.dropped_keys.len() < MOST_DROPPED {
+            let path: Vec<String> = self.path.iter().copied().chain([key]).map(printable).collect();
+            self.dropped_keys.push(printable(&path.join(".")));
+        }
     }
 
     fn array(&mut self, items: &[&'a RawValue]) -> Result<()> {
@@ -199,6 +208,16 @@ mod tests {
     }
 
     #[test]
+    fn what_is_told_of_left_out_keys_can_be_shown_and_has_an_end() {
+        let (_, dropped) = of(r#"{"config":{"Labels":{"\u001b[31ma":1,"\u001b[31mA":2}}}"#);
+        assert_eq!(dropped, ["config.Labels.\u{b7}[31mA"]);
+        let pairs: Vec<String> = (0..5000).map(|number| format!(r#""a{number}":1,"A{number}":2"#)).collect();
+        let (_, dropped) = of(&format!(r#"{{"{}":{{{}}}}}"#, "x".repeat(100_000), pairs.join(",")));
+        assert_eq!(dropped.len(), MOST_DROPPED);
+        assert!(dropped.iter().all(|path| path.chars().count() <= 301));
+    }
+
+    #[test]
     fn of_equal_keys_the_last_counts() {
         assert_eq!(of(r#"{"a":1,"b":{"c":1,"c":2},"a":3}"#), (r#"{"a":3,"b":{"c":2}}"#.to_owned(), vec![]));
     }
@@ -241,6 +260,25 @@ mod tests {
             serde_json::Value::Array(items) => items.iter().all(has_no_colliding_keys),
             _ => true,
         }
+    }
+
+    #[test]
+    fn fuzz_config() {
+        crate::fuzz::check("config", |config| {
+            if let Err(error) = crate::manifest::config_platform(config) {
+                crate::fuzz::expect_printable(&error);
+            }
+            let metadata = match Metadata::from_config(config) {
+                Ok(metadata) => metadata,
+                Err(error) => return crate::fuzz::expect_printable(&error),
+            };
+            // A number may be too large for a reader that makes a double of it, but not for one that looks at the text.
+            if let Ok(read) = serde_json::from_str::<serde_json::Value>(metadata.json()) {
+                assert!(read.is_object() && has_no_colliding_keys(&read));
+            }
+            let again = Metadata::from_config(metadata.json().as_bytes()).expect("it is a config still");
+            assert_eq!((again.json(), again.dropped_keys()), (metadata.json(), &[][..]));
+        });
     }
 
     proptest! {

@@ -86,7 +86,9 @@ impl Platform {
                 let number = variant.strip_prefix('v')?;
                 // arm64 v8.1 and later come after v8 and before v9.
                 let (major, minor) = number.split_once('.').unwrap_or((number, "0"));
-                let level = major.parse::<u32>().ok()?.checked_mul(100)?.checked_add(minor.parse().ok()?)?;
+                // `parse` would take a sign.
+                let digits = |text: &str| text.bytes().all(|b| b.is_ascii_digit()).then(|| text.parse::<u32>().ok())?;
+                let level = digits(major)?.checked_mul(100)?.checked_add(digits(minor)?)?;
                 Some(if level == lowest * 100 { lowest } else { level })
             }
         }
@@ -132,15 +134,17 @@ impl<'de> Deserialize<'de> for Platform {
     /// Takes what real indexes and configs hold: members may be missing. No operating system is Linux, as docker has it.
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         #[derive(Deserialize)]
+        #[serde(expecting = "an object")]
         struct Fields {
             os: Option<String>,
             architecture: Option<String>,
             variant: Option<String>,
         }
         let fields = Fields::deserialize(deserializer)?;
-        let name =
-            |field: Option<String>| field.filter(|name| !name.is_empty()).unwrap_or_else(|| "unknown".to_owned());
-        Ok(Self::new(&name(fields.os), &name(fields.architecture), fields.variant.as_deref()))
+        let name = |field: Option<String>, otherwise: &str| {
+            field.filter(|name| !name.is_empty()).unwrap_or_else(|| otherwise.to_owned())
+        };
+        Ok(Self::new(&name(fields.os, "linux"), &name(fields.architecture, UNKNOWN), fields.variant.as_deref()))
     }
 }
 
@@ -187,6 +191,7 @@ mod tests {
             ("linux/amd64", "windows/amd64", None),
             ("linux/amd64", "unknown/unknown", None),
             ("linux/amd64", "linux/386", None),
+            ("linux/amd64", "linux/amd64/v-1", None),
         ] {
             let (wanted, offered): (Platform, Platform) =
                 (wanted.parse().expect(wanted), offered.parse().expect(offered));

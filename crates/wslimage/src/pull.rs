@@ -9,6 +9,7 @@ use secrecy::SecretString;
 
 use crate::blob::{self, Destination};
 use crate::cache::Cache;
+use crate::digest;
 use crate::error::{Error, ErrorKind, Result};
 use crate::kept::Kept;
 use crate::manifest::{self, ConfigDescriptor, Document, ImageManifest, IndexEntry, Layer};
@@ -179,12 +180,13 @@ async fn find(session: &Session, cache: Option<&Cache>, request: &ImageRequest, 
                 }
             };
         expect_one_layer(&document.layers, reference)?;
+        digest::expect_known(&document.config.digest)?;
         let config = config_of(session, &kept, &document.config, job).await?;
+        let metadata = Metadata::from_config(&config)?;
         let platform = match listed_platform {
             Some(platform) => platform,
             None => expect_platform(&config, &request.platform)?,
         };
-        let metadata = Metadata::from_config(&config)?;
         Ok(Found { platform, manifest, layers: document.layers, config, metadata })
     };
     found.await.map_err(|error| Attempt::Manifest.failed(error, &reference.to_string()))
@@ -193,7 +195,7 @@ async fn find(session: &Session, cache: Option<&Cache>, request: &ImageRequest, 
 async fn config_of(session: &Session, kept: &Kept<'_>, config: &ConfigDescriptor, job: &Job) -> Result<Bytes> {
     let fetch = async {
         job.verbose(format!("Getting docker image config {}...", session.url(&format!("blobs/{}", config.digest))?));
-        session.config(&config.digest, config.media_type.as_ref(), job).await
+        session.config(&config.digest, config.accepted(), job).await
     };
     kept.config_or(&config.digest, fetch).await
 }
@@ -262,11 +264,12 @@ async fn manifest_of(
     platform: &Platform,
     job: &Job,
 ) -> Result<(Fetched, ImageManifest)> {
+    digest::expect_known(&entry.digest)?;
     let fetch = async {
         let url = session.url(&format!("manifests/{}", entry.digest))?;
         job.verbose(format!("Getting docker image {} manifest {url}...", platform.architecture()));
-        let accept = entry.media_type.as_ref();
-        session.manifest(entry.digest.as_ref(), accept, None, Some(&entry.digest), job).await
+        let accept = entry.accepted();
+        session.manifest(entry.digest.as_ref(), &accept, None, Some(&entry.digest), job).await
     };
     let manifest = kept.manifest_or(&entry.digest, fetch).await?;
     if manifest.bytes.len() as u64 != entry.size {

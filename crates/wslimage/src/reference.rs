@@ -9,7 +9,7 @@ use std::str::FromStr;
 
 use oci_spec::image::Digest;
 
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result, printable};
 
 const DOCKER_HUB: &str = "docker.io";
 /// Where Docker Hub answers the distribution API.
@@ -65,7 +65,9 @@ impl FromStr for Registry {
         if DOCKER_HUB_ALIASES.contains(&lower.as_str()) {
             return Ok(Self::docker_hub());
         }
-        Ok(Self(lower))
+        // Only its capitals tell such a host from a user at Docker Hub, also when it is shown and read again.
+        let is_told_by_case = !lower.contains(['.', ':']) && lower != "localhost";
+        Ok(Self(if is_told_by_case { text.to_owned() } else { lower }))
     }
 }
 
@@ -195,8 +197,8 @@ impl FromStr for Version {
     /// Reads a tag, or a digest such as `sha256:…`.
     fn from_str(text: &str) -> Result<Self> {
         if text.contains(':') {
-            let digest =
-                Digest::from_str(text).map_err(|error| invalid(text, &format!("it is not a digest ({error})")))?;
+            let digest = Digest::from_str(text)
+                .map_err(|error| invalid(text, &format!("it is not a digest ({})", printable(&error.to_string()))))?;
             if digest.algorithm().digest_hexlen().is_none() {
                 return Err(invalid(text, "only sha256, sha384 and sha512 digests can be verified"));
             }
@@ -410,7 +412,7 @@ fn contradiction(name: &str, reason: &str) -> Error {
 }
 
 fn invalid(text: &str, reason: &str) -> Error {
-    let shown = crate::error::printable(text);
+    let shown = printable(text);
     Error::new(ErrorKind::InvalidReference, format!("Invalid image reference \"{shown}\": {reason}")).target(shown)
 }
 

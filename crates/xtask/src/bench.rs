@@ -1,142 +1,157 @@
-//! The benchmark: an image with one large layer, over TLS from nginx on loopback, fetched by several programs in turn.
+//! The benchmark: images with one large layer, fetched by several programs in turn from a near and from a far server.
 //!
-//! Everything it makes lies in one folder of the user's cache, so that all programs write to the same disk. The image
-//! stays there for the next run, the rest goes.
+//! Everything it makes lies in one folder of the user's cache, so that all programs write to the same disk. The images
+//! stay there for the next run, the rest goes.
 
 mod contender;
+mod crowd;
+mod cut;
+mod far;
+mod far_server;
 mod host;
 mod image;
 mod measure;
+mod memory;
+mod near;
+mod near_server;
 mod report;
-mod server;
+mod rounds;
 mod startup;
+mod together;
 
 use std::env;
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
+use clap::{Args, ValueEnum};
 
-use self::contender::{Contender, Stage};
-use self::host::{Host, Others};
+use self::contender::Stage;
+use self::host::Host;
 use self::image::Image;
-use self::measure::Sample;
-use self::report::{Report, Row};
-use self::server::Server;
+use self::report::{Report, Section};
 use crate::cargo;
 use crate::machine::Program;
 use crate::module;
 use crate::process;
-
-/// Size of the layer when nothing is said.
-pub(crate) const LAYER_MIB: u64 = 700;
-/// Rounds when nothing is said.
-pub(crate) const ROUNDS: usize = 5;
 
 /// The share of the CPU time that others may take before a run is called doubtful.
 const BUSY: f64 = 0.03;
 
 const DOCUMENT: &str = "docs/benchmarks.md";
 
-/// Measures and prints; what was measured with the default size and rounds is also written to docs/benchmarks.md.
-pub(crate) fn run(layer_mib: u64, rounds: usize) -> Result<()> {
-    if layer_mib == 0 || rounds == 0 {
-        bail!("there must be something to measure");
+/// What is measured. Only what was measured with none of these is written to docs/benchmarks.md.
+#[derive(Args)]
+pub(crate) struct Options {
+    /// Only this scenario; may be given more than once
+    #[arg(long, value_enum, value_name = "SCENARIO")]
+    only: Vec<Scenario>,
+    /// Size of the layer, in place of each scenario's own
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
+    layer_mib: Option<u64>,
+    /// How often each program runs, in place of each scenario's own number
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..))]
+    rounds: Option<u16>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Scenario {
+    /// The programs' own work, beside curl, skopeo and the original script; memory; the import
+    Near,
+    /// Time beside curl and skopeo when each answer takes a while and each connection has a speed
+    Far,
+    /// What it costs that the far server cuts each connection
+    Cut,
+    /// Twenty processes at once with one destination, one cache or both
+    Together,
+}
+
+impl Scenario {
+    fn measure(self, bench: &Bench<'_>) -> Result<Section> {
+        match self {
+            Self::Near => near::measure(bench),
+            Self::Far => far::measure(bench),
+            Self::Cut => cut::measure(bench),
+            Self::Together => together::measure(bench),
+        }
     }
+}
+
+/// What all scenarios need.
+struct Bench<'a> {
+    options: &'a Options,
+    module: &'a Path,
+    example: &'a Path,
+    /// The test registry's program.
+    registry: &'a Path,
+    cache: &'a Path,
+    folder: &'a Path,
+}
+
+impl Bench<'_> {
+    /// The image with a layer of the size that was asked for, else of `mib` MiB.
+    fn image(&self, mib: u64) -> Result<Image> {
+        Image::provide(self.cache, self.options.layer_mib.unwrap_or(mib))
+    }
+
+    /// The rounds that were asked for, else `rounds`.
+    fn rounds(&self, rounds: usize) -> usize {
+        self.options.rounds.map_or(rounds, usize::from)
+    }
+
+    /// For a server at `HOST:PORT` that has the image.
+    fn stage<'a>(&'a self, address: String, ca: PathBuf, image: &'a Image) -> Stage<'a> {
+        Stage {
+            address,
+            ca,
+            image,
+            module: self.module,
+            example: self.example,
+            original: contender::original(),
+            connections: None,
+            folder: self.folder,
+        }
+    }
+}
+
+/// Measures and prints; what was measured in full is also written to docs/benchmarks.md.
+pub(crate) fn run(options: &Options) -> Result<()> {
     if !cfg!(target_os = "linux") {
         bail!("the benchmark runs on Linux only: what is measured is read from /proc");
     }
     expect_programs()?;
     let module = module::build()?;
     let example = cargo::build(["--release", "--package", "wslimage", "--example", "pull"])?.program("pull")?;
+    let registry = cargo::build(["--release", "--package", "wslimage-test-registry"])?;
+    let registry = registry.program("wslimage-test-registry")?;
 
     let cache = cache()?;
     let _lock = lock(&cache)?;
-    let image = Image::provide(&cache, layer_mib)?;
     let folder = RunFolder::new(&cache)?;
-    let server = Server::start(folder.path(), &image)?;
-    let stage = Stage {
-        server: &server,
-        image: &image,
-        module,
-        example: &example,
-        original: contender::original(),
-        folder: folder.path(),
-    };
-    let others = Others::watch(server.id())?;
-    let rows = in_turn(&stage, rounds)?;
-    let others = others.share()?;
-    let imports = startup::import(module)?;
-    let report = Report {
-        rows,
-        imports,
-        layer_size: image.layer_size(),
-        rounds,
-        transports: server.transports()?,
-        host: Host::describe(&cache, others)?,
-    };
-    println!("\n{}", report.tables());
-    if others > BUSY {
-        println!("Something else took {:.0}% of the CPU time: these figures say little.", others * 100.0);
+    let bench = Bench { options, module, example: &example, registry: &registry, cache: &cache, folder: folder.path() };
+    let chosen = |scenario: &&Scenario| options.only.is_empty() || options.only.contains(scenario);
+    let mut sections = Vec::new();
+    for scenario in Scenario::value_variants().iter().filter(chosen) {
+        let section = scenario.measure(&bench)?;
+        println!("\n{}", section.tables());
+        if section.others > BUSY {
+            let percent = section.others * 100.0;
+            println!("Something else took {percent:.0}% of the CPU time: these figures say little.\n");
+        }
+        sections.push(section);
     }
-    if (layer_mib, rounds) == (LAYER_MIB, ROUNDS) {
+    let others = sections.iter().map(|section| section.others).fold(0.0, f64::max);
+    let report = Report { sections, host: Host::describe(&cache, others)? };
+    println!("{}", report.goals());
+    if options.only.is_empty() && options.layer_mib.is_none() && options.rounds.is_none() {
         let file = process::root().join(DOCUMENT);
         fs::create_dir_all(file.parent().context("a file in no folder")?)?;
         fs::write(&file, report.document()).with_context(|| file.display().to_string())?;
         println!("Written to {DOCUMENT}");
     } else {
-        println!("Not written to {DOCUMENT}: that is for {LAYER_MIB} MiB and {ROUNDS} rounds.");
+        println!("Not written to {DOCUMENT}: that is for all scenarios with their own sizes and rounds.");
     }
     Ok(())
-}
-
-/// Each contender once a round.
-fn in_turn(stage: &Stage<'_>, rounds: usize) -> Result<Vec<Row>> {
-    let mut rows: Vec<Row> = Contender::ALL
-        .into_iter()
-        .filter(|&contender| contender != Contender::Original || stage.original.is_some())
-        .map(Row::new)
-        .collect();
-    let count = rows.len();
-    for round in 0..rounds {
-        for position in 0..count {
-            let row = &mut rows[turn(position, round, count)];
-            let sample = if round < row.contender.rounds() {
-                let sample = measure(stage, row.contender)
-                    .with_context(|| format!("{} in round {}", row.contender.name(), round + 1))?;
-                println!(
-                    "{}/{rounds}  {:6.2} s, CPU {:5.2} + {:5.2} s  {}",
-                    round + 1,
-                    sample.seconds,
-                    sample.user,
-                    sample.system,
-                    row.contender.name()
-                );
-                Some(sample)
-            } else {
-                None
-            };
-            row.samples.push(sample);
-        }
-    }
-    Ok(rows)
-}
-
-/// Whose turn it is, of `count`: every time after another one, because what one leaves behind (in the caches, in the
-/// allocators, on the disk) may be worth something to the next. It is the order of E. J. Williams (1949).
-fn turn(position: usize, round: usize, count: usize) -> usize {
-    let first = if position % 2 == 1 { position.div_ceil(2) } else { count - position / 2 };
-    (first + round) % count
-}
-
-/// One measurement, with the file checked afterwards.
-fn measure(stage: &Stage<'_>, contender: Contender) -> Result<Sample> {
-    let (sample, file) = contender.run(stage)?;
-    let digest = image::sha256(&file)?;
-    if digest != stage.image.layer_hex() {
-        bail!("{} has the SHA-256 {digest}, the layer {}", file.display(), stage.image.layer_hex());
-    }
-    Ok(sample)
 }
 
 fn expect_programs() -> Result<()> {
@@ -209,24 +224,5 @@ impl RunFolder {
 impl Drop for RunFolder {
     fn drop(&mut self) {
         self.remove();
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::collections::BTreeSet;
-
-    use super::turn;
-
-    #[test]
-    fn everyone_has_a_turn_in_each_round_and_each_time_after_another_one() {
-        const COUNT: usize = 8;
-        let mut neighbours = BTreeSet::new();
-        for round in 0..COUNT {
-            let order: Vec<usize> = (0..COUNT).map(|position| turn(position, round, COUNT)).collect();
-            assert_eq!(order.iter().collect::<BTreeSet<_>>().len(), COUNT);
-            neighbours.extend(order.windows(2).map(|pair| (pair[0], pair[1])));
-        }
-        assert_eq!(neighbours.len(), COUNT * (COUNT - 1));
     }
 }

@@ -19,7 +19,8 @@ impl Counts {
     /// One that could not be made.
     pub(crate) const SKIPPED: Self = Self { passed: 0, failed: 0, skipped: 1 };
 
-    /// The sum of the `test result:` lines of `cargo test`; `None` when there is none.
+    /// The sum of the `test result:` lines of `cargo test`; `None` when there is none. A test that found out only when it
+    /// ran that it cannot, and has said `not run: needs …`, counts as skipped.
     pub(crate) fn from_cargo(output: &str) -> Option<Self> {
         let mut sum = None;
         for line in output.lines() {
@@ -32,7 +33,11 @@ impl Counts {
             let counts = Self::read(numbers.split("; "))?;
             *sum.get_or_insert_with(Self::default) += counts;
         }
-        sum
+        let not_run = output.matches(": not run: needs ").count() as u64;
+        sum.map(|Self { passed, failed, skipped }| {
+            let not_run = not_run.min(passed);
+            Self { passed: passed - not_run, failed, skipped: skipped + not_run }
+        })
     }
 
     /// The last line that is `N passed, N failed`, with or without `, N skipped`; `None` when there is none.
@@ -100,6 +105,13 @@ mod tests {
             \n   Doc-tests wslimage\n\
             test result: ok. 4 passed; 0 failed; 2 ignored; 0 measured; 0 filtered out; finished in 1.20s\n";
         assert_eq!(Counts::from_cargo(output), Some(Counts { passed: 6, failed: 1, skipped: 2 }));
+    }
+
+    #[test]
+    fn a_test_that_says_it_was_not_run_is_skipped() {
+        let output = "squid::a: not run: needs squid\ntest squid::a ... squid::b: not run: needs squid\nok\n\
+            test result: ok. 3 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.01s\n";
+        assert_eq!(Counts::from_cargo(output), Some(Counts { passed: 1, failed: 0, skipped: 3 }));
     }
 
     #[test]

@@ -6,6 +6,7 @@ mod bench;
 mod cargo;
 mod counts;
 mod demo;
+mod fuzz;
 mod header;
 mod machine;
 mod module;
@@ -38,20 +39,19 @@ enum Task {
         #[arg(long)]
         list: bool,
     },
+    /// Try each parser with damaged documents, longer than the tests do
+    Fuzz {
+        /// How long each parser is tried
+        #[arg(default_value_t = fuzz::SECONDS)]
+        seconds: u64,
+    },
     /// Get an image as a user would: from the project's own registry, or REFERENCE from the real one
     Demo {
         /// For example ghcr.io/owner/name:tag
         reference: Option<String>,
     },
     /// Measure Get-DockerImage beside curl and skopeo, and write docs/benchmarks.md
-    Bench {
-        /// Size of the layer
-        #[arg(long, default_value_t = bench::LAYER_MIB)]
-        layer_mib: u64,
-        /// How often each program runs
-        #[arg(long, default_value_t = bench::ROUNDS)]
-        rounds: usize,
-    },
+    Bench(bench::Options),
     /// Put the module into a zip file with its SHA-256 beside it
     Package,
     /// Write crates/wslimage-capi/include/wslimage.h from the C ABI's source
@@ -80,8 +80,9 @@ fn run(task: Task) -> anyhow::Result<()> {
             Ok(())
         }
         Task::Test { suites, .. } => suites::run(&suites),
+        Task::Fuzz { seconds } => fuzz::run(seconds),
         Task::Demo { reference } => demo::run(reference.as_deref()),
-        Task::Bench { layer_mib, rounds } => bench::run(layer_mib, rounds),
+        Task::Bench(options) => bench::run(&options),
         Task::Package => package::build(),
         Task::Header { check: true } => header::check(),
         Task::Header { check: false } => header::write(),

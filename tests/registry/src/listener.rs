@@ -127,6 +127,10 @@ pub(crate) fn spawn(socket: TcpListener, listener: Listener, tls: Option<TlsAcce
 /// Starts a listener that speaks neither TLS nor HTTP.
 pub(crate) fn spawn_gibberish(socket: TcpListener, state: &State) {
     tokio::spawn(accept(socket, state.stopped.clone(), |mut tcp| async move {
+        // What it says is an answer then, to whatever was asked.
+        if tcp.read(&mut [0; 4096]).await? == 0 {
+            return Ok(());
+        }
         tcp.write_all(GIBBERISH).await?;
         connection::close(tcp).await
     }));

@@ -46,7 +46,10 @@ pub(crate) async fn download(
                     job.verbose(format!("The layer comes from the cache at {}.", cache_folder(client)));
                     return Ok(());
                 }
-                Copied::Nothing(partial, slot) => (partial, Some(slot)),
+                Copied::Nothing(unused) => {
+                    let (partial, slot) = *unused;
+                    (partial, Some(slot))
+                }
             }
         }
         None => (partial, None),
@@ -101,13 +104,13 @@ pub(crate) async fn download(
 
 enum Copied {
     All,
-    Nothing(PartialFile, CacheSlot),
+    Nothing(Box<(PartialFile, CacheSlot)>),
 }
 
 /// Makes the file from what the cache has of it.
 fn copy(mut partial: PartialFile, slot: CacheSlot, layer: &Layer, job: &Job) -> Result<Copied> {
     if slot.open(layer.size()).is_none() {
-        return Ok(Copied::Nothing(partial, slot));
+        return Ok(Copied::Nothing(Box::new((partial, slot))));
     }
     partial.begin(layer.digest())?;
     partial.expect_room(layer.size())?;
@@ -121,7 +124,7 @@ fn copy(mut partial: PartialFile, slot: CacheSlot, layer: &Layer, job: &Job) -> 
     if !is_whole {
         job.observer().withdrew(0, copied);
         partial.begin(layer.digest())?;
-        return Ok(Copied::Nothing(partial, slot));
+        return Ok(Copied::Nothing(Box::new((partial, slot))));
     }
     job.observer().stage(Stage::Finishing);
     partial.publish()?;

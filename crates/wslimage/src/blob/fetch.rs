@@ -23,6 +23,8 @@ use crate::registry::{BlobPart, Client, Retries, Session};
 const TICK: Duration = Duration::from_millis(50);
 /// A second connection that has not answered by then is given up.
 const TRIAL: Duration = Duration::from_secs(5);
+/// So many of a foreign layer's addresses are tried.
+const MOST_FOREIGN: usize = 10;
 /// Less than this is no progress: a server that cuts after every few bytes must not be asked for ever.
 const PROGRESS: u64 = 16 * 1024;
 
@@ -292,7 +294,7 @@ impl Fetch {
     fn next_place(&self, error: Error) -> Result<()> {
         let mut place = self.place();
         if error.kind() == ErrorKind::BlobNotFound || place.foreign > 0 {
-            let foreign = self.layer.urls().get(place.foreign..).unwrap_or_default().iter();
+            let foreign = self.layer.urls().iter().take(MOST_FOREIGN).skip(place.foreign);
             let plain_http = self.client.options().plain_http;
             let mut usable = foreign
                 .enumerate()

@@ -15,6 +15,9 @@ fn references_are_read_as_docker_reads_them() {
         ("registry-1.docker.io/alpine", "docker.io/library/alpine:latest"),
         ("Docker.IO/alpine", "docker.io/library/alpine:latest"),
         ("owner/name", "docker.io/owner/name:latest"),
+        ("Host/owner/name", "Host/owner/name:latest"),
+        ("GHCR.io/a/b", "ghcr.io/a/b:latest"),
+        ("LOCALHOST/a", "localhost/a:latest"),
         ("ghcr.io/a/b", "ghcr.io/a/b:latest"),
         ("ghcr.io/a/b/c/d:v1.0_x-y", "ghcr.io/a/b/c/d:v1.0_x-y"),
         ("host:5000/x/y:z", "host:5000/x/y:z"),
@@ -70,6 +73,8 @@ fn what_is_no_reference_is_refused_by_name() {
         "a@latest",
         "a@",
         "a@@",
+        "a@\0:",
+        "a@\u{1b}[31m:",
         "ä",
         "a/b\u{202e}c",
         "a\0b",
@@ -80,6 +85,7 @@ fn what_is_no_reference_is_refused_by_name() {
         let error = text.parse::<Reference>().expect_err(text);
         assert_eq!(error.kind(), ErrorKind::InvalidReference, "{text}");
         assert!(error.to_string().starts_with("Invalid image reference \""), "{error}");
+        crate::fuzz::expect_printable(&error);
     }
 }
 
@@ -95,7 +101,7 @@ fn what_stands_beside_a_name_is_joined_with_it() {
         (None, "ghcr.io", "docker.io/alpine", Some("3.20"), "docker.io/library/alpine:3.20"),
         (None, "ghcr.io", "localhost:5000/x", Some("b"), "localhost:5000/x:b"),
         (None, "ghcr.io", "[::1]:5000/a", Some("b"), "[::1]:5000/a:b"),
-        (None, "ghcr.io", "Host/a", None, "host/a:latest"),
+        (None, "ghcr.io", "Host/a", None, "Host/a:latest"),
         (None, "ghcr.io", "a/b", Some(DIGEST), with_digest.as_str()),
         (None, "docker.io", with_digest.as_str(), Some(DIGEST), with_digest.as_str()),
         (None, "docker.io", with_both.as_str(), Some("c"), with_both.as_str()),
@@ -184,4 +190,17 @@ proptest! {
             prop_assert_eq!(shown.parse::<Reference>().expect("what is shown is a reference"), reference);
         }
     }
+}
+
+#[test]
+fn fuzz_reference() {
+    crate::fuzz::check("reference", |bytes| match String::from_utf8_lossy(bytes).parse::<Reference>() {
+        Ok(reference) => {
+            let shown = reference.to_string();
+            assert_eq!(shown.parse::<Reference>().expect("what is shown is a reference"), reference);
+            assert!(!shown.contains(|c: char| c.is_control() || c.is_whitespace()), "{shown:?}");
+            reference.version().parse::<Version>().expect("a tag or a digest");
+        }
+        Err(error) => crate::fuzz::expect_printable(&error),
+    });
 }

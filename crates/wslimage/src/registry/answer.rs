@@ -4,17 +4,21 @@ use std::error::Error as StdError;
 use std::io;
 use std::time::Duration;
 
+use bytes::Bytes;
 use reqwest::Response;
-use reqwest::header::{HeaderMap, RETRY_AFTER};
 use serde::Deserialize;
+use tokio::time::timeout;
 use url::Url;
 
+use super::rate_limit::{rate_limit, retry_after};
 use super::transport::{Transport, host};
 use crate::error::{Error, ErrorKind, printable};
 use crate::progress::Job;
 
 /// Longer than any list of errors, short enough to read whole.
 const LONGEST_ERROR_BODY: usize = 64 * 1024;
+/// Words are not worth more: the status is known already.
+const LONGEST_WAIT: Duration = Duration::from_secs(2);
 
 /// An address without its query and user, which may be secrets (signed addresses of CDNs).
 pub(super) fn without_query(url: &Url) -> String {
@@ -24,9 +28,10 @@ pub(super) fn without_query(url: &Url) -> String {
 /// A status that is not success, told in the registry's own words where it has any.
 pub(super) async fn from_status(response: Response, job: &Job) -> Error {
     let (status, url) = (response.status(), response.url().clone());
-    let retry_after = retry_after(response.headers());
-    // A body that cannot be read makes the error poorer, not another one.
-    let body = Transport::body(response, LONGEST_ERROR_BODY, job).await.unwrap_or_default();
+    let (retry_after, limit) = (retry_after(response.headers()), rate_limit(response.headers()));
+    // A body that cannot be read, or comes at a snail's pace, makes the error poorer, not another one.
+    let body = timeout(LONGEST_WAIT, Transport::body(response, LONGEST_ERROR_BODY, job)).await;
+    let body = body.unwrap_or_else(|_| Ok(Bytes::new())).unwrap_or_default();
     let (code, words) = registry_words(&body);
     let kind = match status.as_u16() {
         401 => ErrorKind::Unauthorized,
@@ -34,8 +39,10 @@ pub(super) async fn from_status(response: Response, job: &Job) -> Error {
         429 => ErrorKind::RateLimited,
         _ => ErrorKind::Server,
     };
+    let limit = limit.filter(|_| kind == ErrorKind::RateLimited).map(|limit| format!(": {limit}"));
+    let words = words.map(|words| format!(" ({words})"));
     let sentence =
-        format!("{} answered {}{}", host(&url), status, words.map(|words| format!(" ({words})")).unwrap_or_default());
+        format!("{} answered {status}{}{}", host(&url), words.unwrap_or_default(), limit.unwrap_or_default());
     let error = Error::new(kind, sentence)
         .with_http_status(status.as_u16())
         .with_registry_code(code)
@@ -43,7 +50,11 @@ pub(super) async fn from_status(response: Response, job: &Job) -> Error {
         .target(without_query(&url));
     match kind {
         ErrorKind::RateLimited => {
-            error.advice("Wait before the next try, or sign in: registries allow more to users they know.")
+            let wait = match retry_after {
+                Some(wait) => format!("Wait {} s before the next try", wait.as_secs()),
+                None => "Wait before the next try".to_owned(),
+            };
+            error.advice(format!("{wait}, or sign in: registries allow more to users they know. A mirror helps too."))
         }
         _ => error,
     }
@@ -79,11 +90,6 @@ fn registry_words(body: &[u8]) -> (Option<String>, Option<String>) {
         (None, None) => None,
     };
     (code, words)
-}
-
-/// `Retry-After` as seconds (RFC 9110 section 10.2.3).
-fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok().map(Duration::from_secs)
 }
 
 /// A request that got no answer, or not a whole one.
@@ -212,6 +218,18 @@ mod tests {
             let found = registry_words(body.as_bytes());
             assert_eq!((found.0.as_deref(), found.1.as_deref()), (code, words), "{body}");
         }
+    }
+
+    #[test]
+    fn fuzz_error_document() {
+        crate::fuzz::check("error_document", |body| {
+            let (code, words) = registry_words(body);
+            assert!(code.is_none() || words.is_some());
+            for text in [code, words].into_iter().flatten() {
+                assert!(!text.is_empty() && !text.contains(char::is_control), "{text:?}");
+                assert!(text.chars().count() < 700, "{text:?}");
+            }
+        });
     }
 
     #[test]

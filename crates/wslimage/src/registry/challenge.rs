@@ -87,4 +87,29 @@ mod tests {
             assert_eq!(choose(&map), expected, "{headers:?}");
         }
     }
+
+    #[test]
+    fn fuzz_challenge() {
+        crate::fuzz::check("challenge", |bytes| {
+            let mut headers = HeaderMap::new();
+            for line in bytes.split(|byte| *byte == b'\n') {
+                if let Ok(value) = line.try_into() {
+                    headers.append(WWW_AUTHENTICATE, value);
+                }
+            }
+            let offers = |scheme: &str| {
+                headers.values().any(|value| {
+                    value.as_bytes().windows(scheme.len()).any(|word| word.eq_ignore_ascii_case(scheme.as_bytes()))
+                })
+            };
+            match choose(&headers) {
+                Some(Challenge::Basic) => assert!(offers("basic")),
+                Some(Challenge::Bearer { scope, .. }) => {
+                    assert!(offers("bearer") && offers("realm"));
+                    assert_ne!(scope.as_deref(), Some(""));
+                }
+                None => {}
+            }
+        });
+    }
 }

@@ -131,7 +131,10 @@ impl Client {
         for location in &self.options().mirrors {
             endpoints.push(Endpoint::mirror(location, repository)?);
         }
-        endpoints.extend(self.0.registries.endpoints(reference, self.options().plain_http)?);
+        let by_digest = reference.digest().is_some();
+        let places = self.0.registries.endpoints(repository)?;
+        let places = places.iter().filter(|place| place.only.includes(by_digest));
+        endpoints.extend(places.map(|place| Endpoint::configured(place, repository, self.options().plain_http)));
         let failed = lock(&self.0.failed_mirrors).clone();
         endpoints.retain(|endpoint| !endpoint.is_mirror || !failed.contains(&endpoint.registry));
         for endpoint in endpoints.iter().filter(|endpoint| endpoint.is_insecure) {

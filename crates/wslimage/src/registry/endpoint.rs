@@ -1,9 +1,10 @@
 //! Where a repository is asked for: the registry itself, or a mirror of it.
 
 use crate::error::Result;
-use crate::reference::{Reference, Registry, Repository};
+use crate::reference::{Registry, Repository};
 
 use super::options::MirrorLocation;
+use super::registries_conf;
 
 /// A repository at one host.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,29 +35,22 @@ impl Endpoint {
         Ok(Self { is_mirror: true, is_named: false, ..Self::origin(&mirrored, location.plain_http) })
     }
 
+    /// Where the configuration says that `asked` is.
+    pub(super) fn configured(place: &registries_conf::Endpoint, asked: &Repository, plain_http: bool) -> Self {
+        let registry = place.repository.registry();
+        Self {
+            is_mirror: place.is_mirror,
+            is_named: !place.is_mirror && registry == asked.registry(),
+            is_insecure: place.insecure,
+            ..Self::origin(&place.repository, plain_http && !place.is_mirror)
+        }
+    }
+
     /// The name of the repository there, or of the registry.
     pub(super) fn name(&self) -> String {
         match &self.repository {
             Some(repository) => repository.to_string(),
             None => self.registry.to_string(),
-        }
-    }
-}
-
-/// Which images a mirror may be asked for (containers-registries.conf(5), `pull-from-mirror`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Scope {
-    All,
-    DigestOnly,
-    TagOnly,
-}
-
-impl Scope {
-    pub(super) fn covers(self, reference: &Reference) -> bool {
-        match self {
-            Self::All => true,
-            Self::DigestOnly => reference.digest().is_some(),
-            Self::TagOnly => reference.digest().is_none(),
         }
     }
 }

@@ -4,16 +4,21 @@
 //! `credentials` finds the logins of this machine, and `sign_in` keeps what was got; `session` puts them together for the
 //! manifests, blobs and tags of a repository at one `endpoint`, and `retry` says what is tried again; `client` is what
 //! sessions share; `answer` turns what came back into errors.
+//!
+//! What this machine is set up with: `proxy` says what a request goes through, `registries_conf` where a repository is
+//! looked for, `certs_d` which certificates are one registry's own. `rate_limit` reads how much may be asked.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 mod answer;
+mod certs_d;
 mod challenge;
 mod client;
 mod credentials;
 mod endpoint;
 mod options;
 mod proxy;
+mod rate_limit;
 mod registries_conf;
 mod retry;
 mod session;

@@ -50,7 +50,7 @@ impl<'a> Retries<'a> {
         self.tries += 1;
         let backoff = self.waits.next().unwrap_or(self.policy.first_wait);
         let wait = error.retry_after().unwrap_or_default().max(backoff);
-        if self.waited + wait > self.policy.maximum_wait {
+        if self.waited.saturating_add(wait) > self.policy.maximum_wait {
             return Err(error);
         }
         self.waited += wait;
@@ -170,6 +170,7 @@ mod tests {
         retries.after(asked(100)).await.expect("below the cap");
         assert_eq!(start.elapsed().as_secs(), 100);
         retries.after(asked(100)).await.expect_err("beyond the cap in all");
+        retries.after(asked(u64::MAX)).await.expect_err("beyond all time");
         assert_eq!(start.elapsed().as_secs(), 100, "nobody waits for what will not be tried");
     }
 

@@ -1,5 +1,6 @@
 //! Manifests, blobs and tags of one repository at one host.
 
+use std::collections::HashSet;
 use std::str::FromStr;
 
 use bytes::Bytes;
@@ -20,7 +21,7 @@ use super::transport::{Authorization, Request, Transport, host};
 use crate::digest;
 use crate::error::{Error, ErrorKind, Result, printable};
 use crate::progress::{Job, Stage};
-use crate::reference::{Registry, Repository};
+use crate::reference::{Registry, Repository, Version};
 
 /// OCI distribution-spec, "Pushing Manifests": registries need not take more, so no image needs more.
 pub(crate) const LARGEST_MANIFEST: usize = 4 * 1024 * 1024;
@@ -341,7 +342,9 @@ impl Session {
         const PAGE: usize = 1000;
         const MOST_PAGES: usize = 10_000;
         let first = self.url("tags/list")?;
+        const MOST_TAGS: usize = PAGE * MOST_PAGES / 10;
         let mut query = format!("n={PAGE}");
+        let mut seen = HashSet::new();
         let mut tags = Vec::new();
         for _ in 0..MOST_PAGES {
             let (asked, first) = (&query, &first);
@@ -367,7 +370,11 @@ impl Session {
             .await?;
             let page = page.tags.unwrap_or_default();
             let is_empty = page.is_empty();
-            tags.extend(page);
+            // What is no tag cannot be asked for, and may drive a terminal.
+            tags.extend(page.into_iter().filter(|tag| matches!(tag.parse(), Ok(Version::Tag(_)))));
+            if tags.len() > MOST_TAGS {
+                return Err(bad_link(first, "it goes on without end"));
+            }
             let Some(next) = next else { return Ok(tags) };
             let asked = first.join(&format!("?{query}")).map_err(|error| bad_link(first, &error.to_string()))?;
             let next = asked.join(&next).map_err(|error| bad_link(first, &error.to_string()))?;
@@ -378,7 +385,9 @@ impl Session {
             if is_empty || next == query {
                 return Ok(tags);
             }
-            query = next.to_owned();
+            if !seen.insert(std::mem::replace(&mut query, next.to_owned())) {
+                return Err(bad_link(first, "it leads in a circle"));
+            }
         }
         Err(bad_link(&first, "it goes on without end"))
     }

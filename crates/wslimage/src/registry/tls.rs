@@ -3,42 +3,60 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use rustls::client::WantsClientCert;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{CipherSuite, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use rustls::{CipherSuite, ClientConfig, ConfigBuilder, DigitallySignedStruct, RootCertStore, SignatureScheme};
 
+use super::certs_d::HostCertificates;
 use crate::error::{Error, ErrorKind, Result};
 
-/// The operating system's store and `ca_certificate` beside it; or nobody is checked.
-pub(super) fn client_config(ca_certificate: Option<&Path>, skip_certificate_check: bool) -> Result<ClientConfig> {
+/// The operating system's store, and `ca_certificate` and what is set up for the host beside it; or nobody is checked.
+pub(super) fn client_config(
+    ca_certificate: Option<&Path>,
+    skip_certificate_check: bool,
+    host: HostCertificates,
+) -> Result<ClientConfig> {
     let provider = Arc::new(provider());
-    let roots = match ca_certificate {
+    let mut roots = match ca_certificate {
         Some(file) => certificates(file)?,
         None => Vec::new(),
     };
+    let HostCertificates { authorities, client } = host;
+    roots.extend(authorities);
     let builder = ClientConfig::builder_with_provider(provider.clone())
         .with_safe_default_protocol_versions()
         .map_err(|error| Error::new(ErrorKind::Tls, format!("TLS could not be set up: {error}")).caused_by(error))?;
     if skip_certificate_check {
         let verifier = Arc::new(AnyCertificate(provider));
-        return Ok(builder.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth());
+        return signed(builder.dangerous().with_custom_certificate_verifier(verifier), client);
     }
     match rustls_platform_verifier::Verifier::new_with_extra_roots(roots.iter().cloned(), provider) {
-        Ok(verifier) => {
-            Ok(builder.dangerous().with_custom_certificate_verifier(Arc::new(verifier)).with_no_client_auth())
-        }
+        Ok(verifier) => signed(builder.dangerous().with_custom_certificate_verifier(Arc::new(verifier)), client),
         Err(error) if roots.is_empty() => {
             // A system without any certificate still reaches plain http; a handshake then says "unknown issuer".
             drop(error);
-            Ok(builder.with_root_certificates(RootCertStore::empty()).with_no_client_auth())
+            signed(builder.with_root_certificates(RootCertStore::empty()), client)
         }
         Err(error) => {
             Err(Error::new(ErrorKind::InvalidArgument, format!("The CA certificates cannot be used: {error}"))
                 .caused_by(error))
         }
     }
+}
+
+/// Who this client is, for servers that ask.
+fn signed(
+    builder: ConfigBuilder<ClientConfig, WantsClientCert>,
+    client: Option<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>)>,
+) -> Result<ClientConfig> {
+    let Some((chain, key)) = client else { return Ok(builder.with_no_client_auth()) };
+    builder.with_client_auth_cert(chain, key).map_err(|error| {
+        Error::new(ErrorKind::InvalidArgument, format!("The client certificate in certs.d cannot be used: {error}"))
+            .caused_by(error)
+    })
 }
 
 /// AES-128 first, as browsers order it: as safe here as AES-256, and a quarter faster.

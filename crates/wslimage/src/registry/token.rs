@@ -173,7 +173,14 @@ async fn read(response: Response, service: &Url, asked: &TokenRequest<'_>, job: 
             .target(&service)
     })?;
     let until = answer.lifetime(date).map(|lifetime| received + lifetime);
-    Ok(answer.value().map(|value| Token { value, until }))
+    let token = answer.value().map(|value| Token { value, until });
+    if let Some(Token { value, .. }) = &token
+        && Authorization::Bearer(value.clone()).header().is_err()
+    {
+        let sentence = format!("{service} sent a token with characters that cannot stand in a header");
+        return Err(Error::new(ErrorKind::InvalidResponse, sentence).target(&service));
+    }
+    Ok(token)
 }
 
 #[derive(Deserialize)]

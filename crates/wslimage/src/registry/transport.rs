@@ -13,6 +13,7 @@ use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
 use super::answer::{from_transport, without_query};
+use super::certs_d::{self, HostCertificates};
 use super::options::{ClientOptions, Credential};
 use super::proxy::{ProxyChooser, answer_of_proxy, proxy_failure};
 use super::{lock, tls};
@@ -75,8 +76,8 @@ pub(super) struct Transport {
     proxies: Arc<ProxyChooser>,
     /// For all hosts that are trusted as the options say.
     client: reqwest::Client,
-    /// For the others, by host and port.
-    others: Mutex<HashMap<String, reqwest::Client>>,
+    /// By host and port, where they are trusted otherwise.
+    others: Mutex<HashMap<String, Option<reqwest::Client>>>,
     /// Hosts whose certificates are not looked at, by configuration.
     insecure: Mutex<HashSet<String>>,
 }
@@ -92,29 +93,33 @@ impl Transport {
             Error::new(ErrorKind::InvalidArgument, "The user agent has characters that cannot stand in a header")
         })?;
         let proxies = Arc::new(ProxyChooser::new(&options.proxy, &options.environment)?);
-        let client = build(options, &user_agent, &proxies, false)?;
+        let client = build(options, &user_agent, &proxies, false, HostCertificates::default())?;
         let (others, insecure) = Default::default();
         Ok(Self { options: options.clone(), user_agent, proxies, client, others, insecure })
     }
 
     /// From now on any certificate of `host` (with its port) is taken.
     pub(super) fn trust_blindly(&self, host: &str) {
-        lock(&self.insecure).insert(host.to_owned());
+        if lock(&self.insecure).insert(host.to_owned()) {
+            lock(&self.others).remove(host);
+        }
     }
 
     fn client(&self, url: &Url) -> Result<reqwest::Client> {
         let host = host(url);
-        let is_insecure = lock(&self.insecure).contains(&host);
-        if !is_insecure {
-            return Ok(self.client.clone());
-        }
         let mut others = lock(&self.others);
-        if let Some(client) = others.get(&host) {
-            return Ok(client.clone());
+        if let Some(known) = others.get(&host) {
+            return Ok(known.as_ref().unwrap_or(&self.client).clone());
         }
-        let client = build(&self.options, &self.user_agent, &self.proxies, is_insecure)?;
-        others.insert(host, client.clone());
-        Ok(client)
+        let is_insecure = lock(&self.insecure).contains(&host);
+        let certificates = certs_d::load(&self.options.environment, &host)?;
+        let is_like_all = !is_insecure && certificates.authorities.is_empty() && certificates.client.is_none();
+        let own = match is_like_all {
+            true => None,
+            false => Some(build(&self.options, &self.user_agent, &self.proxies, is_insecure, certificates)?),
+        };
+        others.insert(host, own.clone());
+        Ok(own.unwrap_or_else(|| self.client.clone()))
     }
 
     /// Sends `request` and follows redirects. `Authorization` and a form go to the origin (scheme, host, port) that was
@@ -217,9 +222,10 @@ fn build(
     user_agent: &HeaderValue,
     proxies: &Arc<ProxyChooser>,
     is_insecure: bool,
+    certificates: HostCertificates,
 ) -> Result<reqwest::Client> {
     let skip_certificate_check = options.skip_certificate_check || is_insecure;
-    let tls = tls::client_config(options.ca_certificate.as_deref(), skip_certificate_check)?;
+    let tls = tls::client_config(options.ca_certificate.as_deref(), skip_certificate_check, certificates)?;
     reqwest::Client::builder()
         .tls_backend_preconfigured(tls)
         .user_agent(user_agent.clone())

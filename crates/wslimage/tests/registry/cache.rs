@@ -100,7 +100,8 @@ async fn damaged_blobs_are_fetched_again_with_a_warning() {
     let cached = Cached::new().await;
     let request = || cached.fixture.request("a/b");
     cached.pull(&cached.client(), request(), "zero").await.expect("a file");
-    let damages: [(&str, fn(&Path)); 4] = [
+    type Damage = fn(&Path);
+    let damages: [(&str, Damage); 4] = [
         ("another byte", |path| std::fs::write(path, LAYER.replacen('t', "T", 1)).expect("a file")),
         ("shorter", |path| std::fs::write(path, &LAYER[1..]).expect("a file")),
         ("empty", |path| std::fs::write(path, "").expect("a file")),

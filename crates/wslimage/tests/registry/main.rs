@@ -1,5 +1,6 @@
 //! The library against a registry, as a user of the library sees it.
 
+mod bad_servers;
 mod cache;
 mod example;
 mod faults;

@@ -10,6 +10,8 @@ use crate::fixture::{Fixture, Recorder};
 /// Where a failure comes: each is a question of its own.
 const PLACES: [&str; 4] = ["/v2/a/b/manifests/latest", "/v2/a/b/blobs/CONFIG", "/v2/a/b/blobs/LAYER", "/token"];
 
+type Answer = fn() -> Step;
+
 struct Pulled {
     result: wslimage::Result<()>,
     /// How often the place was asked.
@@ -37,7 +39,7 @@ async fn pull(place: &str, steps: Vec<Step>, policy: RetryPolicy) -> Pulled {
         Ok(()) => fixture.expect_layer_in_file(),
         Err(_) => fixture.expect_older_file(),
     }
-    let asked = fixture.registry.log_of(&LogFilter { path: Some(path), repository: None }).len();
+    let asked = fixture.registry.log_of(&LogFilter { path: Some(path), ..LogFilter::default() }).len();
     Pulled { result, asked, lines: recorder.verbose_lines() }
 }
 
@@ -51,7 +53,7 @@ fn closed() -> Step {
 
 #[tokio::test]
 async fn what_may_pass_is_tried_again_wherever_it_comes() {
-    let failures: [(&str, fn() -> Step); 10] = [
+    let failures: [(&str, Answer); 10] = [
         ("408", || Step::status(408)),
         ("429", || Step::status(429)),
         ("429 with Retry-After: 0", || Step::status(429).header("Retry-After", "0")),
@@ -85,7 +87,7 @@ async fn what_may_pass_is_tried_again_wherever_it_comes() {
 
 #[tokio::test]
 async fn what_cannot_pass_is_asked_once() {
-    let failures: [(&str, fn() -> Step, ErrorKind); 8] = [
+    let failures: [(&str, Answer, ErrorKind); 8] = [
         ("400", || Step::status(400), ErrorKind::Server),
         ("403", || Step::status(403), ErrorKind::Denied),
         ("405", || Step::status(405), ErrorKind::Server),

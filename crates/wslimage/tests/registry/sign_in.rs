@@ -9,7 +9,7 @@ fn guarded(repository: &str, auth: Auth) -> Image {
 }
 
 fn token_requests(fixture: &Fixture) -> Vec<wslimage_test_registry::LogEntry> {
-    fixture.registry.log_of(&LogFilter { path: Some("/token".to_owned()), repository: None })
+    fixture.registry.log_of(&LogFilter { path: Some("/token".to_owned()), ..LogFilter::default() })
 }
 
 #[tokio::test]

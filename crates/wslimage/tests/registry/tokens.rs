@@ -14,7 +14,7 @@ fn bearer(bearer: Bearer) -> Image {
 }
 
 fn token_requests(fixture: &Fixture) -> Vec<LogEntry> {
-    fixture.registry.log_of(&LogFilter { path: Some("/token".to_owned()), repository: None })
+    fixture.registry.log_of(&LogFilter { path: Some("/token".to_owned()), ..LogFilter::default() })
 }
 
 fn methods(fixture: &Fixture) -> Vec<String> {

@@ -9,16 +9,20 @@ use serde_json::Value;
 
 use super::image::{self, Image};
 use super::measure::{Memory, Sample, capture, limited};
-use super::server::Server;
 use crate::process;
 
 /// What all contenders need.
 pub(super) struct Stage<'a> {
-    pub(super) server: &'a Server,
+    /// The server's `HOST:PORT`.
+    pub(super) address: String,
+    /// The certificate authority that signed the server's certificate, PEM.
+    pub(super) ca: PathBuf,
     pub(super) image: &'a Image,
     pub(super) module: &'a Path,
     pub(super) example: &'a Path,
     pub(super) original: Option<PathBuf>,
+    /// The most connections that the module and the example may have; none for as many as they want.
+    pub(super) connections: Option<usize>,
     pub(super) folder: &'a Path,
 }
 
@@ -29,7 +33,7 @@ impl Stage<'_> {
     }
 
     /// What goes before each measurement; measure.ps1 does it itself.
-    fn prepare(&self) -> Result<()> {
+    pub(super) fn prepare(&self) -> Result<()> {
         let mut command = process::command("sh");
         command.arg(prepare_script()).arg(self.output()).arg(self.image.layer_size().to_string());
         capture(command).map(drop)
@@ -39,12 +43,23 @@ impl Stage<'_> {
         self.output().join("layer.tar.gz")
     }
 
+    /// The Rust example, that fetches the layer into `destination`.
+    pub(super) fn example(&self, destination: &Path) -> Command {
+        let mut command = limited(self.example);
+        command.arg("--ca-certificate").arg(&self.ca);
+        if let Some(connections) = self.connections {
+            command.arg("--max-connections").arg(connections.to_string());
+        }
+        command.arg(self.reference()).arg("-o").arg(destination);
+        command
+    }
+
     fn reference(&self) -> String {
-        format!("{}/{}:{}", self.server.address(), image::NAME, image::TAG)
+        format!("{}/{}:{}", self.address, image::NAME, image::TAG)
     }
 
     fn url(&self) -> String {
-        format!("https://{}/v2/{}/blobs/sha256:{}", self.server.address(), image::NAME, self.image.layer_hex())
+        format!("https://{}/v2/{}/blobs/sha256:{}", self.address, image::NAME, self.image.layer_hex())
     }
 }
 
@@ -149,12 +164,12 @@ impl Contender {
             }
             Self::CurlFlushed => {
                 let mut command = shell("curl -sSf --cacert \"$1\" -o \"$3\" \"$2\" && sync \"$3\"");
-                command.arg(stage.server.ca()).arg(stage.url()).arg(&file);
+                command.arg(&stage.ca).arg(stage.url()).arg(&file);
                 Ok((capture(command)?.sample, file))
             }
             Self::CurlHashed => {
                 let mut command = shell("curl -sSf --cacert \"$1\" \"$2\" | tee \"$3\" | sha256sum");
-                command.arg(stage.server.ca()).arg(stage.url()).arg(&file);
+                command.arg(&stage.ca).arg(stage.url()).arg(&file);
                 let captured = capture(command)?;
                 expect_digest(stage, captured.text.split_whitespace().next().unwrap_or_default())?;
                 Ok((captured.sample, file))
@@ -163,16 +178,13 @@ impl Contender {
                 let mut command = limited("skopeo");
                 command.args(["--insecure-policy", "--override-os", "linux", "--override-arch", "amd64"]);
                 command.args(["copy", "--quiet", "--src-no-creds"]).arg(format!("docker://{}", stage.reference()));
-                command.arg(format!("dir:{}", stage.output().display())).env("SSL_CERT_FILE", stage.server.ca());
+                command.arg(format!("dir:{}", stage.output().display())).env("SSL_CERT_FILE", &stage.ca);
                 Ok((capture(command)?.sample, stage.output().join(stage.image.layer_hex())))
             }
             Self::Module => Ok((in_powershell(stage, false, &module_arguments(stage))?, file)),
             Self::ModuleInTerminal => Ok((in_powershell(stage, true, &module_arguments(stage))?, file)),
             Self::Example => {
-                let mut command = limited(stage.example);
-                command.arg("--ca-certificate").arg(stage.server.ca());
-                command.arg(stage.reference()).arg("-o").arg(&file);
-                let captured = capture(command)?;
+                let captured = capture(stage.example(&file))?;
                 expect_digest(stage, captured.text.trim().trim_start_matches("sha256:"))?;
                 Ok((captured.sample, file))
             }
@@ -192,7 +204,7 @@ impl Contender {
 
 fn curl(stage: &Stage<'_>) -> Command {
     let mut command = limited("curl");
-    command.arg("-sSf").arg("--cacert").arg(stage.server.ca());
+    command.arg("-sSf").arg("--cacert").arg(&stage.ca);
     command
 }
 
@@ -202,9 +214,14 @@ fn shell(line: &str) -> Command {
     command
 }
 
-fn module_arguments(stage: &Stage<'_>) -> [String; 4] {
+fn module_arguments(stage: &Stage<'_>) -> Vec<String> {
     let path = |path: &Path| path.display().to_string();
-    ["-Module".to_owned(), path(stage.module), "-CACertificatePath".to_owned(), path(&stage.server.ca())]
+    let mut arguments =
+        vec!["-Module".to_owned(), path(stage.module), "-CACertificatePath".to_owned(), path(&stage.ca)];
+    if let Some(connections) = stage.connections {
+        arguments.extend(["-MaximumConnectionCount".to_owned(), connections.to_string()]);
+    }
+    arguments
 }
 
 fn text(path: &Path) -> Result<String> {
@@ -214,10 +231,9 @@ fn text(path: &Path) -> Result<String> {
 fn in_powershell(stage: &Stage<'_>, in_terminal: bool, arguments: &[String]) -> Result<Sample> {
     let result = stage.folder.join("result.json");
     let script = process::root().join("crates/xtask/src/bench/measure.ps1");
-    let address = stage.server.address();
     let mut words = ["pwsh", "-NoLogo", "-NoProfile", "-File"].map(str::to_owned).to_vec();
     words.push(text(&script)?);
-    words.extend(["-Registry", &address, "-ImageName", image::NAME, "-Tag", image::TAG].map(str::to_owned));
+    words.extend(["-Registry", &stage.address, "-ImageName", image::NAME, "-Tag", image::TAG].map(str::to_owned));
     words.extend(["-DestinationFile".to_owned(), text(&stage.file())?, "-Result".to_owned(), text(&result)?]);
     words.extend(["-Prepare".to_owned(), text(&prepare_script())?]);
     words.extend(["-Size".to_owned(), stage.image.layer_size().to_string()]);
@@ -235,7 +251,7 @@ fn in_powershell(stage: &Stage<'_>, in_terminal: bool, arguments: &[String]) -> 
         command
     };
     // The original has no parameter for it.
-    command.env("SSL_CERT_FILE", stage.server.ca());
+    command.env("SSL_CERT_FILE", &stage.ca);
     capture(command)?;
     let told: Value = serde_json::from_slice(&fs::read(&result).context("PowerShell left no result")?)?;
     fs::remove_file(&result)?;

@@ -62,16 +62,21 @@ impl Image {
         let layer_hex = layer["digest"].as_str().and_then(|digest| digest.strip_prefix("sha256:"));
         let layer_hex = layer_hex.context("the manifest names no layer")?.to_owned();
         let layer_size = layer["size"].as_u64().context("the layer has no size")?;
-        let blob = folder(&root, "blobs").join(format!("sha256:{layer_hex}"));
-        if sha256(&blob)? != layer_hex {
+        let image = Self { root, layer_hex, layer_size };
+        if sha256(&image.layer_file())? != image.layer_hex {
             bail!("the layer is not what its name says");
         }
-        Ok(Self { root, layer_hex, layer_size })
+        Ok(image)
     }
 
     /// The folder in which a request's path is a file.
     pub(super) fn root(&self) -> &Path {
         &self.root
+    }
+
+    /// The layer's blob.
+    pub(super) fn layer_file(&self) -> PathBuf {
+        folder(&self.root, "blobs").join(format!("sha256:{}", self.layer_hex))
     }
 
     /// SHA-256 of the layer's blob.

@@ -9,6 +9,7 @@ param(
     [Parameter(Mandatory)] [string] $Prepare,
     [Parameter(Mandatory)] [long] $Size,
     [string] $CACertificatePath,
+    [int] $MaximumConnectionCount,
     [string] $OriginalScript
 )
 $ProgressPreference = 'Continue'
@@ -37,6 +38,9 @@ if ($OriginalScript) {
 else {
     Import-Module $Module -ErrorAction Stop
     $call.CACertificatePath = $CACertificatePath
+    if ($MaximumConnectionCount) {
+        $call.MaximumConnectionCount = $MaximumConnectionCount
+    }
 }
 # Not earlier: the original begins with a line that is an error.
 $ErrorActionPreference = 'Stop'

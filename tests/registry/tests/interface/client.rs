@@ -11,6 +11,7 @@ use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 use wslimage_test_registry::TestRegistry;
 
 /// What a test ends in; any error fails it.
@@ -45,17 +46,34 @@ pub(crate) async fn wires(registry: &TestRegistry) -> Vec<(&'static str, Box<dyn
     let port = registry.https_address().rsplit(':').next().expect("a port");
     let tcp = TcpStream::connect(format!("127.0.0.1:{port}")).await.expect("a connection");
 
+    let config = tls_config(registry, b"http/1.1");
+    let name = ServerName::try_from("localhost").expect("a name");
+    let secure = TlsConnector::from(Arc::new(config)).connect(name, tcp).await.expect("a handshake");
+    vec![("http", Box::new(plain)), ("https", Box::new(secure))]
+}
+
+fn tls_config(registry: &TestRegistry, protocol: &[u8]) -> ClientConfig {
     let ca = CertificateDer::from_pem_file(registry.ca_certificate_path()).expect("a certificate");
     let mut roots = RootCertStore::empty();
     roots.add(ca).expect("a certificate authority");
-    let config = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+    let mut config = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
         .with_safe_default_protocol_versions()
         .expect("versions")
         .with_root_certificates(roots)
         .with_no_client_auth();
+    config.alpn_protocols = vec![protocol.to_vec()];
+    config
+}
+
+/// A stream to the listener with TLS on which HTTP/2 was agreed.
+pub(crate) async fn http2_wire(registry: &TestRegistry) -> TlsStream<TcpStream> {
+    let port = registry.https_address().rsplit(':').next().expect("a port");
+    let tcp = TcpStream::connect(format!("127.0.0.1:{port}")).await.expect("a connection");
     let name = ServerName::try_from("localhost").expect("a name");
-    let secure = TlsConnector::from(Arc::new(config)).connect(name, tcp).await.expect("a handshake");
-    vec![("http", Box::new(plain)), ("https", Box::new(secure))]
+    let connector = TlsConnector::from(Arc::new(tls_config(registry, b"h2")));
+    let stream = connector.connect(name, tcp).await.expect("a handshake");
+    assert_eq!(stream.get_ref().1.alpn_protocol(), Some(&b"h2"[..]));
+    stream
 }
 
 /// Sends a request without a body.

@@ -4,7 +4,7 @@ use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use crate::client::{Outcome, client, header, json};
+use crate::client::{Outcome, ask, client, header, json, read_rest, wires};
 use reqwest::Method;
 use serde_json::{Value, json};
 use wslimage_test_registry::{Addresses, TestRegistry};
@@ -102,9 +102,44 @@ async fn everything_is_set_up_by_json() -> Outcome {
     assert_eq!(call(&registry, Method::POST, "/routes", Some(route)).await.0, 204);
     let answer = get(format!("blobs/{digest}")).await;
     assert_eq!((header(&answer, "etag"), header(&answer, "accept-ranges")), ("\"x\"", ""));
+    assert_eq!(call(&registry, Method::DELETE, "/routes?path=/v2/a/b/blobs/*", None).await.0, 204);
     for latency in [json!({"latencyMs": 1, "listener": "http"}), json!({"latencyMs": 0})] {
         assert_eq!(call(&registry, Method::PUT, "/latency", Some(latency)).await.0, 204);
     }
+
+    let raw = [json!("YQ=="), json!([{"text": "a", "repeat": 3}, {"base64": "YQ=="}])];
+    for (raw, text) in raw.into_iter().zip(["a", "aaaa"]) {
+        let route = json!({"path": "/v2/a/b/raw", "steps": [{"raw": raw, "bytesPerSecond": 1_000_000}]});
+        assert_eq!(call(&registry, Method::POST, "/routes", Some(route)).await.0, 204);
+        let (_, mut wire) = wires(&registry).await.remove(0);
+        ask(&mut *wire, "GET", "/v2/a/b/raw").await?;
+        assert_eq!(read_rest(&mut *wire).await.0, text.as_bytes());
+    }
+
+    let redirect = json!({"to": "cdnHttp", "status": 308, "relative": true, "expiresAfterUses": 3});
+    let options = json!({"redirectBlobs": redirect, "tagsPageSize": 1, "tagsLinkAbsolute": true});
+    let options = json!({"repository": "a/b", "options": options});
+    assert_eq!(call(&registry, Method::PUT, "/options", Some(options)).await.0, 204);
+    let last = registry.log("a/b").len();
+    assert_eq!(get(format!("blobs/{digest}")).await.text().await?, "single");
+    let statuses: Vec<_> = registry.log("a/b").iter().skip(last).map(|it| it.status).collect();
+    assert_eq!(statuses, [Some(308), Some(200)]);
+
+    let listener = json!({"name": "l", "certificate": "otherName", "clientCertificate": true, "handshakeCuts": 1});
+    let proxy = json!({
+        "name": "p", "username": "u", "password": "p", "challenge": ["Basic"], "status": 503, "body": "b",
+        "cutAfter": 1, "hosts": {"a:1": "b:2"},
+    });
+    for (path, described) in [("/listeners", listener), ("/proxies", proxy.clone())] {
+        let (status, answer) = call(&registry, Method::POST, path, Some(described)).await;
+        assert_eq!(status, 200, "{answer}");
+        assert!(answer["address"].as_str().is_some_and(|address| address.contains(':')), "{answer}");
+    }
+    assert_eq!(call(&registry, Method::PUT, "/proxy", Some(proxy)).await.0, 204);
+    let proxied = client(&registry).get(format!("http://{}/", registry.proxy_address())).send().await?;
+    assert_eq!(proxied.status(), 503);
+    let (status, log) = call(&registry, Method::GET, "/log?listener=p", None).await;
+    assert_eq!((status, &log[0]["version"], &log[0]["status"]), (200, &json!("HTTP/1.1"), &json!(503)));
 
     let steps = json!([{"status": 503, "headers": {"a": "b", "c": ["d", "e"]}, "bodyBase64": "YnVzeQ=="}]);
     let route = json!({"method": "GET", "path": "/v2/a/b/*", "steps": steps});
@@ -179,6 +214,9 @@ async fn a_mistake_is_refused_with_a_reason() -> Outcome {
         (Method::POST, "/images", json!({"repository": "a", "platforms": [{"layers": [{}]}]}), "file"),
         (Method::POST, "/blobs", json!({"repository": "a", "blob": {"file": "/no/such/file"}}), "/no/such/file"),
         (Method::POST, "/manifests", json!({"repository": "a", "reference": "b"}), "text"),
+        (Method::PUT, "/options", json!({"repository": "a", "options": {"tagsPageSize": 0}}), "tag"),
+        (Method::PUT, "/proxy", json!({"status": 1}), "status"),
+        (Method::POST, "/listeners", json!({"certificate": "good"}), "good"),
         (Method::PUT, "/auth", json!({"repository": "a", "auth": {"scheme": "digest"}}), "digest"),
         (Method::PUT, "/auth", json!({"repository": "a", "auth": {"scheme": "bearer", "denied": true}}), "denied"),
     ] {
@@ -217,7 +255,14 @@ async fn the_program_serves_until_its_input_closes() -> Outcome {
     output.read_line(&mut line)?;
     let addresses: Addresses = serde_json::from_str(&line)?;
     assert_eq!(std::fs::read_to_string(&ready_file)?, line);
-    assert!(addresses.ca.is_file());
+    assert!(addresses.ca.is_file() && addresses.client_certificate.is_file() && addresses.client_key.is_file());
+    let ready: Value = serde_json::from_str(&line)?;
+    for name in ["control", "http", "https", "cdn", "cdnHttp", "proxy", "ca", "clientCertificate", "clientKey"] {
+        assert!(ready[name].is_string(), "{name}: {line}");
+    }
+    for name in ["expired", "notYetValid", "otherName", "unknownAuthority", "clientCertificate", "gibberish"] {
+        assert!(ready["tlsFaults"][name].is_string(), "{name}: {line}");
+    }
     let log = reqwest::get(format!("{}/log", addresses.control));
     assert_eq!(tokio::time::timeout(Duration::from_secs(60), log).await??.text().await?, "[]");
 

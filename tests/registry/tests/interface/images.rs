@@ -4,7 +4,7 @@ use crate::client::{Outcome, client, header, json};
 use reqwest::{Client, Method, Response, StatusCode};
 use serde_json::{Value, json};
 use wslimage_test_registry::{
-    Auth, Bearer, Blob, Image, Layers, LogFilter, Manifest, Platform, TestRegistry, TokenField,
+    Auth, Bearer, Blob, Image, Layers, LogFilter, Manifest, Platform, RepositoryOptions, TestRegistry, TokenField,
 };
 
 fn image(repository: &str, layers: Vec<Blob>) -> Image {
@@ -370,5 +370,18 @@ async fn tags_are_listed_page_by_page() -> Outcome {
     let last = get(&registry, "a/b/tags/list?n=2&last=b").await;
     assert_eq!(header(&last, "link"), "");
     assert_eq!(json(last).await["tags"], json!(["c"]));
+
+    // A page is never larger than the registry likes, whatever is asked for.
+    let options = RepositoryOptions { tags_page_size: Some(1), ..RepositoryOptions::default() };
+    registry.set_options("a/b", options.clone())?;
+    for query in ["", "?n=3"] {
+        let first = get(&registry, &format!("a/b/tags/list{query}")).await;
+        assert_eq!(header(&first, "link"), "</v2/a/b/tags/list?n=1&last=a>; rel=\"next\"");
+        assert_eq!(json(first).await["tags"], json!(["a"]));
+    }
+    registry.set_options("a/b", RepositoryOptions { tags_link_absolute: true, ..options.clone() })?;
+    let link = header(&get(&registry, "a/b/tags/list").await, "link").to_owned();
+    assert_eq!(link, format!("<https://{}/v2/a/b/tags/list?n=1&last=a>; rel=\"next\"", registry.https_address()));
+    assert!(registry.set_options("a/b", RepositoryOptions { tags_page_size: Some(0), ..options }).is_err());
     Ok(())
 }

@@ -8,6 +8,7 @@ use tokio::net::{TcpListener, TcpStream};
 use wslimage_test_registry::{Route, Step, TestRegistry};
 
 use super::*;
+use crate::registry::certs_d::HostCertificates;
 use crate::registry::options::ProxyServer;
 use crate::registry::tls;
 
@@ -147,7 +148,9 @@ fn through(url: &str) -> Arc<ProxyChooser> {
 
 fn client(chooser: &Arc<ProxyChooser>, registry: &TestRegistry) -> reqwest::Client {
     reqwest::Client::builder()
-        .tls_backend_preconfigured(tls::client_config(Some(registry.ca_certificate_path()), false).expect("TLS"))
+        .tls_backend_preconfigured(
+            tls::client_config(Some(registry.ca_certificate_path()), false, HostCertificates::default()).expect("TLS"),
+        )
         .redirect(reqwest::redirect::Policy::none())
         .proxy(chooser.clone().reqwest_proxy())
         .build()

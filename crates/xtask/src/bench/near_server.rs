@@ -15,13 +15,13 @@ use super::measure::capture;
 use crate::process;
 
 /// A running nginx. Dropped, it ends; it also ends when this process is killed.
-pub(super) struct Server {
+pub(super) struct NearServer {
     child: Child,
     port: u16,
     folder: PathBuf,
 }
 
-impl Server {
+impl NearServer {
     /// Serves the image; `folder` is for configuration, certificates and logs.
     pub(super) fn start(folder: &Path, image: &Image) -> Result<Self> {
         certify(folder)?;
@@ -88,7 +88,7 @@ impl Server {
     }
 }
 
-impl Drop for Server {
+impl Drop for NearServer {
     fn drop(&mut self) {
         // It is one process, so that this is the end of it.
         let _ = self.child.kill();
