@@ -118,6 +118,7 @@ wslimage_client_options client_options(void)
   memset(&options, 0, sizeof options);
   options.size = sizeof options;
   options.environment = NO_VARIABLES;
+  options.no_retry = true;
   return options;
 }
 

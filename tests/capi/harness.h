@@ -50,7 +50,7 @@ char *text(const char *format, ...)
 #define CHECK_ERROR(error, kind, stage, message) check_error((error), (kind), (stage), (message), __FILE__, __LINE__)
 void check_error(wslimage_error *error, uint32_t kind, uint32_t stage, const char *message, const char *file, int line);
 
-/* An environment that leads to no login, proxy or mirror of this machine. */
+/* An environment that leads to no login, proxy or mirror of this machine; client_options has it, and no retries. */
 extern const char *const NO_VARIABLES[];
 
 /* A client that trusts the test registry. */
@@ -85,6 +85,8 @@ void library_tests(void);
 void option_tests(void);
 void reference_tests(void);
 void tag_tests(void);
+void cache_tests(void);
+void network_tests(void);
 void pull_tests(void);
 void manifest_tests(void);
 void login_tests(void);

@@ -20,9 +20,11 @@ int main(void)
   option_tests();
   reference_tests();
   tag_tests();
+  cache_tests();
   pull_tests();
   manifest_tests();
   login_tests();
+  network_tests();
   failure_tests();
   cancel_tests();
   thread_tests();

@@ -27,6 +27,8 @@ void connection_close(intptr_t connection);
 /* This run's own folder, made when it is asked for first. */
 const char *own_folder(void);
 void remove_folder(const char *path);
+/* Makes a folder in one that is there. */
+void make_folder(const char *path);
 /* Makes a folder in which nobody may write; false where this user may write everywhere. */
 bool make_read_only_folder(const char *path);
 

@@ -132,6 +132,11 @@ void remove_folder(const char *path)
   nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }
 
+void make_folder(const char *path)
+{
+  if (mkdir(path, 0777) != 0) fail(path);
+}
+
 bool make_read_only_folder(const char *path)
 {
   if (mkdir(path, 0555) != 0) fail(path);

@@ -141,6 +141,11 @@ void remove_folder(const char *path)
   RemoveDirectoryA(path);
 }
 
+void make_folder(const char *path)
+{
+  if (!CreateDirectoryA(path, NULL)) fail(path);
+}
+
 bool make_read_only_folder(const char *path)
 {
   /* The attribute of that name does not keep files out of a folder. */

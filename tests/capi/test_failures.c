@@ -167,9 +167,9 @@ static void layers_that_do_not_come_whole_leave_nothing_behind(void)
   check_failing_layer("layer-404", "{\"status\":404}", WSLIMAGE_ERROR_KIND_BLOB_NOT_FOUND, WSLIMAGE_STAGE_DOWNLOADING,
                       begin);
   check_failing_layer("layer-500", "{\"status\":500}", WSLIMAGE_ERROR_KIND_SERVER, WSLIMAGE_STAGE_DOWNLOADING, begin);
-  check_failing_layer("layer-cut", "{\"pass\":true,\"cutAfter\":100000}", WSLIMAGE_ERROR_KIND_CONNECTION,
+  check_failing_layer("layer-cut", "{\"pass\":true,\"cutAfter\":0}", WSLIMAGE_ERROR_KIND_CONNECTION,
                       WSLIMAGE_STAGE_DOWNLOADING, begin);
-  check_failing_layer("layer-reset", "{\"pass\":true,\"resetAfter\":100000}", WSLIMAGE_ERROR_KIND_CONNECTION,
+  check_failing_layer("layer-reset", "{\"pass\":true,\"resetAfter\":0}", WSLIMAGE_ERROR_KIND_CONNECTION,
                       WSLIMAGE_STAGE_DOWNLOADING, begin);
   check_failing_layer("layer-short", "{\"body\":\"short\"}", WSLIMAGE_ERROR_KIND_INVALID_RESPONSE,
                       WSLIMAGE_STAGE_DOWNLOADING, begin);

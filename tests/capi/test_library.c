@@ -43,6 +43,8 @@ static void freeing_null_does_nothing(void)
   wslimage_manifest_free(NULL);
   wslimage_reference_free(NULL);
   wslimage_tags_free(NULL);
+  wslimage_cache_free(NULL);
+  wslimage_cache_entries_free(NULL);
   wslimage_token_free(NULL);
   wslimage_file_free(NULL);
 }
@@ -88,6 +90,11 @@ static void reading_null_says_nothing(void)
   CHECK(wslimage_reference_version(NULL) == NULL);
   CHECK_NUMBER(wslimage_tags_count(NULL), 0);
   CHECK(wslimage_tags_get(NULL, 0) == NULL);
+  CHECK_NUMBER(wslimage_cache_entries_count(NULL), 0);
+  CHECK(wslimage_cache_entries_digest(NULL, 0) == NULL);
+  CHECK(wslimage_cache_entries_path(NULL, 0) == NULL);
+  CHECK_NUMBER(wslimage_cache_entries_size(NULL, 0), 0);
+  CHECK_NUMBER(wslimage_cache_entries_last_used_ms(NULL, 0), 0);
 
   uint32_t kind = 7, stage = 7;
   CHECK(wslimage_operation_notice(NULL, 0, &kind, &stage) == NULL && kind == 0 && stage == 0);

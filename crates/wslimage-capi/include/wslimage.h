@@ -29,6 +29,17 @@
 #define WSLIMAGE_ABI_VERSION 2
 
 /**
+ * A folder in which blobs are kept. Any thread may use it, several at once, and several processes one folder.
+ */
+typedef struct wslimage_cache wslimage_cache;
+
+/**
+ * What a cache held when it was read. It never changes: any thread may read it, several at once. Its strings belong to
+ * it and live until wslimage_cache_entries_free.
+ */
+typedef struct wslimage_cache_entries wslimage_cache_entries;
+
+/**
  * A client: how registries are reached, and the tokens got so far. Any thread may use it, several at once.
  */
 typedef struct wslimage_client wslimage_client;
@@ -274,6 +285,43 @@ typedef uint32_t wslimage_notice_kind;
  * wslimage_operation_run and wslimage_operation_free, and must return: no exception and no longjmp may leave it.
  */
 typedef int32_t (*wslimage_progress_callback)(void *userdata, const struct wslimage_progress *progress);
+
+/**
+ * Which blobs are to be removed from a cache. All zero but the size is all of them.
+ */
+typedef struct wslimage_cache_filter {
+  /**
+   * sizeof(wslimage_cache_filter).
+   */
+  size_t size;
+  /**
+   * The blob of this digest, "sha256:..."; NULL: of any.
+   */
+  const char *digest;
+  /**
+   * Those that nobody has used since this time, in milliseconds since 1970-01-01 00:00 UTC; 0: whenever they were
+   * used. Not together with digest.
+   */
+  int64_t unused_since_ms;
+} wslimage_cache_filter;
+
+/**
+ * What was removed from a cache.
+ */
+typedef struct wslimage_cache_removed {
+  /**
+   * sizeof(wslimage_cache_removed): set by the caller.
+   */
+  size_t size;
+  /**
+   * The number of blobs.
+   */
+  uint64_t count;
+  /**
+   * The bytes that they had, and those of what interrupted processes have left behind.
+   */
+  uint64_t bytes;
+} wslimage_cache_removed;
 
 /**
  * Done, or ended.
@@ -857,6 +905,81 @@ uint64_t wslimage_file_size(const struct wslimage_file *file);
  * Ends what is known of a file, not the file. NULL is fine. Nobody may use it any more.
  */
 void wslimage_file_free(struct wslimage_file *file);
+
+/**
+ * The cache in the folder path, which need not exist: nothing is made by this call. Any thread; path (UTF-8; relative
+ * to the process's directory if it is relative) is copied.
+ *
+ * OK: *cache is the caller's, to be ended by wslimage_cache_free. Otherwise *cache is NULL and *error, if error is not
+ * NULL, is the caller's:
+ * FAILED with WSLIMAGE_ERROR_KIND_FILE where something else than a folder has that name;
+ * INVALID_ARGUMENT for a pointer that is NULL, text that is not UTF-8;
+ * PANIC.
+ */
+wslimage_status wslimage_cache_new(const char *path, struct wslimage_cache **cache, struct wslimage_error **error);
+
+/**
+ * Reads what a cache holds. Any thread; returns when the folder is read.
+ *
+ * OK: *entries is the caller's, to be ended by wslimage_cache_entries_free; it does not need the cache. Otherwise
+ * *entries is NULL and *error, if error is not NULL, is the caller's:
+ * FAILED with WSLIMAGE_ERROR_KIND_FILE where the folder cannot be read (one that does not exist is empty);
+ * INVALID_ARGUMENT for a pointer that is NULL;
+ * PANIC.
+ */
+wslimage_status wslimage_cache_read(const struct wslimage_cache *cache,
+                                    struct wslimage_cache_entries **entries,
+                                    struct wslimage_error **error);
+
+/**
+ * Removes blobs from a cache, and what interrupted processes have left behind; what is in use stays. filter NULL: all
+ * blobs. removed may be NULL; else the caller sets removed->size before. Any thread; returns when it is done.
+ *
+ * OK. Otherwise what was removed before is gone, and *error, if error is not NULL, is the caller's:
+ * FAILED with WSLIMAGE_ERROR_KIND_FILE where the folder cannot be read or a file cannot be removed, or with
+ * WSLIMAGE_ERROR_KIND_INVALID_REFERENCE for a digest that is none;
+ * INVALID_ARGUMENT for cache NULL, a wrong size, text that is not UTF-8, a filter by digest and by time;
+ * PANIC.
+ */
+wslimage_status wslimage_cache_remove(const struct wslimage_cache *cache,
+                                      const struct wslimage_cache_filter *filter,
+                                      struct wslimage_cache_removed *removed,
+                                      struct wslimage_error **error);
+
+/**
+ * How many blobs there are; 0 for NULL.
+ */
+size_t wslimage_cache_entries_count(const struct wslimage_cache_entries *entries);
+
+/**
+ * The digest of a blob, "sha256:...", 0 being the one that was used last; NULL after the last, and for NULL.
+ */
+const char *wslimage_cache_entries_digest(const struct wslimage_cache_entries *entries, size_t index);
+
+/**
+ * The file of a blob, as an absolute path; NULL after the last, and for NULL.
+ */
+const char *wslimage_cache_entries_path(const struct wslimage_cache_entries *entries, size_t index);
+
+/**
+ * The length of a blob in bytes; 0 after the last, and for NULL.
+ */
+uint64_t wslimage_cache_entries_size(const struct wslimage_cache_entries *entries, size_t index);
+
+/**
+ * When a blob was used last, in milliseconds since 1970-01-01 00:00 UTC; 0 after the last, and for NULL.
+ */
+int64_t wslimage_cache_entries_last_used_ms(const struct wslimage_cache_entries *entries, size_t index);
+
+/**
+ * Ends a list of blobs and its strings, not the blobs. NULL is fine. Nobody may use it any more.
+ */
+void wslimage_cache_entries_free(struct wslimage_cache_entries *entries);
+
+/**
+ * Ends what is known of a cache, not the cache. NULL is fine. Nobody may use it any more.
+ */
+void wslimage_cache_free(struct wslimage_cache *cache);
 
 #if defined(WSLIMAGE_TEST_PANIC)
 /**

@@ -34,6 +34,8 @@ pub mod token;
 
 pub mod file;
 
+pub mod cache;
+
 #[cfg(feature = "test-panic")]
 pub mod test_panic;
 
