@@ -2,9 +2,11 @@
 
 mod bad_servers;
 mod cache;
+mod connections;
 mod example;
 mod faults;
 mod fixture;
+mod large;
 mod mirrors;
 mod pull;
 mod resume;
