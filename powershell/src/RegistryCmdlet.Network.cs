@@ -107,8 +107,6 @@ public abstract partial class RegistryCmdlet
         });
     }
 
-    private protected bool IsBound(string parameter) => MyInvocation.BoundParameters.ContainsKey(parameter);
-
     private static PSCredential? LoginOrNull(PSCredential? credential) =>
         credential == PSCredential.Empty ? null : credential;
 

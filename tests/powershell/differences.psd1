@@ -177,5 +177,12 @@
                 @{ Aspect = 'lines'; Case = 'a tag that is none'; Pattern = '\n\\u231b Retrieving .*$'; Replacement = '' }
             )
         }
+        @{
+            Input = '-Tag is empty'
+            Original = 'Refused: "Cannot bind argument to parameter ''Tag'' because it is an empty string"'
+            Module = 'Refused: "Cannot validate argument on parameter ''Tag''"'
+            Reason = 'The parameter is not mandatory; an empty variable must not become latest'
+            Where = @(@{ Aspect = 'records'; Case = 'an empty tag'; Original = '(\S+) Cannot bind argument to parameter ''Tag'' because it is an empty string\.'; Module = '(\S+) Cannot validate argument on parameter ''Tag''\. .*' })
+        }
     )
 }
