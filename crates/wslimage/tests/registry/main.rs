@@ -6,6 +6,7 @@ mod faults;
 mod fixture;
 mod mirrors;
 mod pull;
+mod redirects;
 mod resume;
 mod retry;
 mod sign_in;
