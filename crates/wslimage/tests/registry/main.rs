@@ -9,6 +9,7 @@ mod fixture;
 mod large;
 mod mirrors;
 mod pull;
+mod redirects;
 mod resume;
 mod retry;
 mod sign_in;
