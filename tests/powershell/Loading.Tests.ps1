@@ -38,7 +38,7 @@ Describe 'Import-Module' {
         $manifest.Version.ToString() | Should -Match '^\d+\.\d+\.\d+'
         $manifest.Description | Should -Not -BeNullOrEmpty
         @($manifest.CompatiblePSEditions | Sort-Object) | Should -Be @('Core', 'Desktop')
-        @($manifest.ExportedCmdlets.Keys | Sort-Object) | Should -Be @('Get-DockerAuthToken', 'Get-DockerImage', 'Get-DockerImageManifest')
+        @($manifest.ExportedCmdlets.Keys | Sort-Object) | Should -Be @('Clear-WslImageCache', 'Get-DockerAuthToken', 'Get-DockerImage', 'Get-DockerImageManifest', 'Get-DockerImageTag', 'Get-WslImageCache')
     }
 
     It 'carries no managed library but its own' {

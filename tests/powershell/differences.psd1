@@ -79,20 +79,31 @@
             Where = @(
                 @{ Aspect = 'output'; Case = 'another layer than promised', 'an image of a size with thousands'; Original = '\[0\] System\.String \w+'; Module = '' }
                 @{ Aspect = 'error'; Case = 'another layer than promised'; Original = ''; Module = 'WslImageDownloadException : .*\nDownloaded file hash does not match expected hash\. Expected: f8e7\w+, Actual: f0fc\w+\b.*' }
-                @{ Aspect = 'error'; Case = 'an image of a size with thousands'; Original = ''; Module = 'WslImageDownloadException : .*\nFailed to download Docker image layer: \.\.\.' }
+                @{ Aspect = 'error'; Case = 'an image of a size with thousands'; Original = ''; Module = 'WslImageDownloadException : .*\nFailed to write destination file: FOLDER/rootfs\.tar\.gz\. It needs \d+ bytes more, and the disk has \d+\..*' }
                 @{ Aspect = 'lines'; Case = 'another layer than promised', 'an image of a size with thousands'; Pattern = '\n\\ud83c\\udf89 .*$'; Replacement = '' }
                 @{ Aspect = 'files'; Case = 'another layer than promised', 'an image of a size with thousands'; Original = 'rootfs\.tar\.gz .*'; Module = '' }
             )
         }
         @{
-            Input = 'The layer cannot be fetched (401, 403, 404, a cut), or its file not written'
-            Original = '.NET''s exception as PowerShell wraps it; of a cut layer what had come stays under the file''s name'
+            Input = 'The layer cannot be fetched (401, 403, 404), or its file not written'
+            Original = '.NET''s exception as PowerShell wraps it'
             Module = 'WslImageDownloadException: Failed to download Docker image layer: ..., or Failed to create destination file: ...; no file'
             Reason = 'A caller that catches WslImageDownloadException is told of all failures, and finds no half file'
             Where = @(
-                @{ Aspect = 'error'; Case = 'layer missing', 'layer refused', 'layer forbidden', 'layer cut'; Original = 'System\.Management\.Automation\.MethodInvocationException .*'; Module = 'WslImageDownloadException : .*\nFailed to download Docker image layer: \.\.\.' }
+                @{ Aspect = 'error'; Case = 'layer missing', 'layer refused', 'layer forbidden'; Original = 'System\.Management\.Automation\.MethodInvocationException .*'; Module = 'WslImageDownloadException : .*\nFailed to download Docker image layer: \.\.\.' }
                 @{ Aspect = 'error'; Case = 'a folder in place of the file'; Original = 'System\.Management\.Automation\.MethodInvocationException .*'; Module = 'WslImageDownloadException : .*\nFailed to create destination file: FOLDER/rootfs\.tar\.gz\b.*' }
-                @{ Aspect = 'files'; Case = 'layer cut'; Original = 'rootfs\.tar\.gz 5 .*'; Module = '' }
+            )
+        }
+        @{
+            Input = 'The connection is cut in the middle of the layer'
+            Original = '.NET''s exception as PowerShell wraps it; what had come stays under the file''s name'
+            Module = 'Goes on where it was cut, and returns the digest'
+            Reason = 'Lines are cut, and a half file must not be taken for a whole one'
+            Where = @(
+                @{ Aspect = 'output'; Case = 'layer cut'; Original = ''; Module = '\[0\] System\.String f8e7\w+' }
+                @{ Aspect = 'error'; Case = 'layer cut'; Original = 'System\.Management\.Automation\.MethodInvocationException .*'; Module = '' }
+                @{ Aspect = 'lines'; Case = 'layer cut'; Pattern = '\n\\ud83c\\udf89 .*$'; Replacement = '' }
+                @{ Aspect = 'files'; Case = 'layer cut'; Original = 'rootfs\.tar\.gz 5 .*'; Module = 'rootfs\.tar\.gz 17 f8e7\w+' }
             )
         }
         @{

@@ -81,7 +81,8 @@ foreach ($variable in @($isolation.Keys) + 'WSLIMAGE_MODULE', 'WSLIMAGE_TEST_REG
 $registry = $null
 $code = 1
 try {
-    foreach ($variable in $isolation.Keys) { [Environment]::SetEnvironmentVariable($variable, $isolation[$variable]) }
+    # An empty text would be a value of its own since .NET 9.
+    foreach ($variable in $isolation.Keys) { [Environment]::SetEnvironmentVariable($variable, $(if ($isolation[$variable]) { $isolation[$variable] } else { [NullString]::Value })) }
     if (-not $env:WSLIMAGE_MODULE) { $env:WSLIMAGE_MODULE = [IO.Path]::Combine($repository, 'out', 'WslImage') }
     if (-not $Record) {
         if (-not (Test-Path -LiteralPath $env:WSLIMAGE_MODULE -PathType Container)) { throw "No module in $env:WSLIMAGE_MODULE: build it first." }
