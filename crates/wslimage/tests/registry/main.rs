@@ -11,3 +11,4 @@ mod resume;
 mod retry;
 mod sign_in;
 mod tokens;
+mod trust;
