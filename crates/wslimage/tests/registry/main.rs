@@ -5,6 +5,7 @@ mod example;
 mod faults;
 mod fixture;
 mod mirrors;
+mod proxies;
 mod pull;
 mod redirects;
 mod resume;

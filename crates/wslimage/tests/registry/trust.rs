@@ -1,7 +1,7 @@
 //! TLS: whom the library trusts, who it says it is, and what is told where there is no secure connection.
 
 use wslimage::{Client, ClientOptions, ErrorKind, RetryPolicy};
-use wslimage_test_registry::{Blob, Certificate, Image, Platform as Served, Step, TlsFaults, TlsListener};
+use wslimage_test_registry::{Blob, Image, Platform as Served, Step, TlsFaults, TlsListener};
 
 use crate::fixture::{Fixture, Recorder, everything_said, request_at};
 
@@ -217,6 +217,7 @@ mod certificates_of_a_host {
     use std::path::{Path, PathBuf};
 
     use wslimage::Environment;
+    use wslimage_test_registry::Certificate;
 
     use super::*;
 
@@ -254,6 +255,9 @@ mod certificates_of_a_host {
     /// What stands in `certs.d`: the registry's own files by name, or none of them.
     type Files = fn(&Fixture) -> Vec<(&'static str, PathBuf)>;
 
+    /// The name of a case, its files, and the error that they lead to.
+    type Case = (&'static str, Files, Option<(ErrorKind, &'static str)>);
+
     #[tokio::test]
     async fn a_registry_that_wants_a_client_certificate_gets_the_one_that_is_set_up() {
         fn certificate(fixture: &Fixture) -> PathBuf {
@@ -265,7 +269,7 @@ mod certificates_of_a_host {
         fn authority(fixture: &Fixture) -> PathBuf {
             fixture.registry.ca_certificate_path().to_owned()
         }
-        let cases: [(&str, Files, Option<(ErrorKind, &str)>); 8] = [
+        let cases: [Case; 8] = [
             ("both", |it| vec![("client.cert", certificate(it)), ("client.key", key(it))], None),
             (
                 "both and the authority",
