@@ -1,15 +1,14 @@
 using System;
 using System.Management.Automation;
 using System.Management.Automation.Host;
-using Microsoft.PowerShell.Commands;
 using WslImage.Native;
 
 namespace WslImage;
 
 /// <summary>What the commands that talk to a registry have in common: parameters, native jobs, errors.</summary>
-public abstract partial class RegistryCmdlet : PSCmdlet
+public abstract partial class RegistryCmdlet : NativeCmdlet
 {
-    private protected const string DefaultRegistry = "ghcr.io";
+    internal const string DefaultRegistry = "ghcr.io";
 
     private readonly object _gate = new();
     private OperationHandle? _operation;
@@ -18,23 +17,8 @@ public abstract partial class RegistryCmdlet : PSCmdlet
     [Parameter]
     public string? Platform { get; set; }
 
-    /// <summary>Does the job. A script that does not catch what it throws ends at this command.</summary>
-    protected sealed override void EndProcessing()
-    {
-        try
-        {
-            NativeMethods.EnsureLoaded();
-            Execute();
-        }
-        catch (FailureException failure)
-        {
-            Fail(failure);
-        }
-        catch (Exception exception) when (!IsOfTheEngine(exception))
-        {
-            Fail(Failure.Unexpected(exception.Message, exception));
-        }
-    }
+    /// <summary>Does the job.</summary>
+    protected sealed override void EndProcessing() => Guard(Execute);
 
     /// <summary>Only cancels: called on another thread, before, while and after a native job runs.</summary>
     protected override void StopProcessing()
@@ -44,9 +28,6 @@ public abstract partial class RegistryCmdlet : PSCmdlet
             _operation?.Cancel();
         }
     }
-
-    /// <summary>What the command is about, for errors.</summary>
-    private protected abstract string Subject { get; }
 
     private protected abstract void Execute();
 
@@ -128,35 +109,11 @@ public abstract partial class RegistryCmdlet : PSCmdlet
         }
     }
 
-    /// <summary>A path of the file system by PowerShell's rules: its location, its drives, ~.</summary>
-    private protected string ResolveFile(string path, string parameter)
-    {
-        string resolved;
-        ProviderInfo provider;
-        try
-        {
-            resolved = SessionState.Path.GetUnresolvedProviderPathFromPSPath(path, out provider, out _);
-        }
-        catch (Exception exception) when (exception is not PipelineStoppedException)
-        {
-            throw Failure.InvalidArgument(
-                $"The value of -{parameter} is not a path: {exception.Message}", path, exception);
-        }
-        return provider.ImplementingType == typeof(FileSystemProvider)
-            ? resolved
-            : throw Failure.InvalidArgument(
-                $"The value of -{parameter} must be a path of the file system, and {path} is one of {provider.Name}.",
-                path);
-    }
-
     private protected void WriteWorking(string text) => WriteLine("\u231B", ConsoleColor.DarkGray, text);
 
     private protected void WriteFact(string text) => WriteLine("\U0001F440", ConsoleColor.DarkYellow, text);
 
     private protected void WriteSuccess(string text) => WriteLine("\U0001F389", ConsoleColor.DarkGreen, text);
-
-    private static bool IsOfTheEngine(Exception exception) =>
-        exception is RuntimeException or FlowControlException or HaltCommandException;
 
     private void WriteNotice(string text, bool isWarning)
     {
@@ -168,23 +125,6 @@ public abstract partial class RegistryCmdlet : PSCmdlet
         {
             WriteVerbose(text);
         }
-    }
-
-    /// <summary>
-    /// Ends the command as the throw statement of a script would: after ThrowTerminatingError, a script without
-    /// try/catch goes on with its next line.
-    /// </summary>
-    private void Fail(FailureException failure)
-    {
-        if (Stopping)
-        {
-            throw new PipelineStoppedException();
-        }
-        ErrorRecord record = failure.ErrorRecord(this, Subject);
-        throw new RuntimeException(record.Exception.Message, record.Exception, record)
-        {
-            WasThrownFromThrowStatement = true,
-        };
     }
 
     // As two calls of Write-Host: the sign without a line end, and the text in a colour.

@@ -160,6 +160,38 @@ internal static partial class NativeMethods
     [DllImport(Library, EntryPoint = "wslimage_file_free", CallingConvention = CallingConvention.Cdecl)]
     internal static extern void FileFree(IntPtr file);
 
+    [DllImport(Library, EntryPoint = "wslimage_cache_new", CallingConvention = CallingConvention.Cdecl)]
+    internal static extern int CacheNew(Utf8Argument path, out IntPtr cache, out IntPtr error);
+
+    [DllImport(Library, EntryPoint = "wslimage_cache_read", CallingConvention = CallingConvention.Cdecl)]
+    internal static extern int CacheRead(CacheHandle cache, out IntPtr entries, out IntPtr error);
+
+    [DllImport(Library, EntryPoint = "wslimage_cache_remove", CallingConvention = CallingConvention.Cdecl)]
+    internal static extern int CacheRemove(
+        CacheHandle cache, in CacheFilter filter, ref CacheRemoved removed, out IntPtr error);
+
+    [DllImport(Library, EntryPoint = "wslimage_cache_free", CallingConvention = CallingConvention.Cdecl)]
+    internal static extern void CacheFree(IntPtr cache);
+
+    [DllImport(Library, EntryPoint = "wslimage_cache_entries_count", CallingConvention = CallingConvention.Cdecl)]
+    internal static extern UIntPtr CacheEntriesCount(CacheEntriesHandle entries);
+
+    [DllImport(Library, EntryPoint = "wslimage_cache_entries_digest", CallingConvention = CallingConvention.Cdecl)]
+    internal static extern IntPtr CacheEntriesDigest(CacheEntriesHandle entries, UIntPtr index);
+
+    [DllImport(Library, EntryPoint = "wslimage_cache_entries_path", CallingConvention = CallingConvention.Cdecl)]
+    internal static extern IntPtr CacheEntriesPath(CacheEntriesHandle entries, UIntPtr index);
+
+    [DllImport(Library, EntryPoint = "wslimage_cache_entries_size", CallingConvention = CallingConvention.Cdecl)]
+    internal static extern ulong CacheEntriesSize(CacheEntriesHandle entries, UIntPtr index);
+
+    [DllImport(
+        Library, EntryPoint = "wslimage_cache_entries_last_used_ms", CallingConvention = CallingConvention.Cdecl)]
+    internal static extern long CacheEntriesLastUsedMs(CacheEntriesHandle entries, UIntPtr index);
+
+    [DllImport(Library, EntryPoint = "wslimage_cache_entries_free", CallingConvention = CallingConvention.Cdecl)]
+    internal static extern void CacheEntriesFree(IntPtr entries);
+
     private static IntPtr Resolve(string name, Assembly assembly, DllImportSearchPath? searchPath) =>
         name == Library ? _library : IntPtr.Zero;
 }

@@ -44,6 +44,16 @@ internal static partial class NativeMethods
     private delegate ulong UInt64At(SafeHandle handle, UIntPtr index);
 
     [UnmanagedFunctionPointer(CallingConvention.Cdecl)]
+    private delegate long Int64At(SafeHandle handle, UIntPtr index);
+
+    [UnmanagedFunctionPointer(CallingConvention.Cdecl)]
+    private delegate int NewCache(SafeHandle path, out IntPtr cache, out IntPtr error);
+
+    [UnmanagedFunctionPointer(CallingConvention.Cdecl)]
+    private delegate int RemoveFromCache(
+        SafeHandle cache, in CacheFilter filter, ref CacheRemoved removed, out IntPtr error);
+
+    [UnmanagedFunctionPointer(CallingConvention.Cdecl)]
     private delegate int NewClient(in ClientOptions options, out IntPtr client, out IntPtr error);
 
     [UnmanagedFunctionPointer(CallingConvention.Cdecl)]
@@ -199,6 +209,37 @@ internal static partial class NativeMethods
     internal static ulong FileSize(FileHandle file) => Function<UInt64Of>("wslimage_file_size")(file);
 
     internal static void FileFree(IntPtr file) => Function<FreeFunction>("wslimage_file_free")(file);
+
+    internal static int CacheNew(Utf8Argument path, out IntPtr cache, out IntPtr error) =>
+        Function<NewCache>("wslimage_cache_new")(path, out cache, out error);
+
+    internal static int CacheRead(CacheHandle cache, out IntPtr entries, out IntPtr error) =>
+        Function<Take>("wslimage_cache_read")(cache, out entries, out error);
+
+    internal static int CacheRemove(
+        CacheHandle cache, in CacheFilter filter, ref CacheRemoved removed, out IntPtr error) =>
+        Function<RemoveFromCache>("wslimage_cache_remove")(
+            cache, filter, ref removed, out error);
+
+    internal static void CacheFree(IntPtr cache) => Function<FreeFunction>("wslimage_cache_free")(cache);
+
+    internal static UIntPtr CacheEntriesCount(CacheEntriesHandle entries) =>
+        Function<SizeOf>("wslimage_cache_entries_count")(entries);
+
+    internal static IntPtr CacheEntriesDigest(CacheEntriesHandle entries, UIntPtr index) =>
+        Function<PointerAt>("wslimage_cache_entries_digest")(entries, index);
+
+    internal static IntPtr CacheEntriesPath(CacheEntriesHandle entries, UIntPtr index) =>
+        Function<PointerAt>("wslimage_cache_entries_path")(entries, index);
+
+    internal static ulong CacheEntriesSize(CacheEntriesHandle entries, UIntPtr index) =>
+        Function<UInt64At>("wslimage_cache_entries_size")(entries, index);
+
+    internal static long CacheEntriesLastUsedMs(CacheEntriesHandle entries, UIntPtr index) =>
+        Function<Int64At>("wslimage_cache_entries_last_used_ms")(entries, index);
+
+    internal static void CacheEntriesFree(IntPtr entries) =>
+        Function<FreeFunction>("wslimage_cache_entries_free")(entries);
 
     private static TDelegate Function<TDelegate>(string name)
         where TDelegate : Delegate =>

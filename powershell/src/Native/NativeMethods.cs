@@ -117,6 +117,22 @@ internal static unsafe partial class NativeMethods
     }
 
     [StructLayout(LayoutKind.Sequential)]
+    internal struct CacheFilter
+    {
+        internal UIntPtr Size;
+        internal IntPtr Digest;
+        internal long UnusedSinceMs;
+    }
+
+    [StructLayout(LayoutKind.Sequential)]
+    internal struct CacheRemoved
+    {
+        internal UIntPtr Size;
+        internal ulong Count;
+        internal ulong Bytes;
+    }
+
+    [StructLayout(LayoutKind.Sequential)]
     internal struct Progress
     {
         internal UIntPtr Size;
