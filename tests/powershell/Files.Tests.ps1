@@ -158,7 +158,7 @@ Describe 'After a failure' {
             [IO.File]::WriteAllText($file, 'older')
             $failure = Get-Failure { Get-Image $file }
             $failure.Exception | Should -BeOfType ([WslImageException])
-            $failure.Exception.Message | Should -Match 'No space left|full'
+            $failure.Exception.Message | Should -Match 'No space left|full|the disk has'
             [IO.File]::ReadAllText($file) | Should -BeExactly 'older'
             Get-FolderContent $folder | Should -Be @('rootfs.tar.gz')
         }

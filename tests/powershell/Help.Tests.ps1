@@ -1,7 +1,8 @@
 # What Get-Help shows.
 BeforeAll { Import-Module $env:WSLIMAGE_MODULE }
 
-Describe 'Get-Help <Command>' -ForEach @(@{ Command = 'Get-DockerImage' }, @{ Command = 'Get-DockerImageManifest' }, @{ Command = 'Get-DockerAuthToken' }) {
+Describe 'Get-Help <Command>' -ForEach @(@{ Command = 'Get-DockerImage' }, @{ Command = 'Get-DockerImageManifest' }, @{ Command = 'Get-DockerAuthToken' },
+    @{ Command = 'Get-DockerImageTag' }, @{ Command = 'Get-WslImageCache' }, @{ Command = 'Clear-WslImageCache' }) {
     BeforeAll {
         $help = Get-Help -Name $Command -Full
         $info = Get-Command -Name $Command -Module WslImage

@@ -26,9 +26,9 @@ catch { `$_.Exception.Message }
 }
 
 Describe 'Import-Module' {
-    It 'brings the three commands and nothing else' {
+    It 'brings its commands and nothing else' {
         $module = Get-Module WslImage
-        @($module.ExportedCommands.Keys | Sort-Object) | Should -Be @('Get-DockerAuthToken', 'Get-DockerImage', 'Get-DockerImageManifest')
+        @($module.ExportedCommands.Keys | Sort-Object) | Should -Be @('Clear-WslImageCache', 'Get-DockerAuthToken', 'Get-DockerImage', 'Get-DockerImageManifest', 'Get-DockerImageTag', 'Get-WslImageCache')
         $module.ExportedVariables.Count | Should -Be 0
         foreach ($command in $module.ExportedCommands.Values) { $command.CommandType | Should -Be 'Cmdlet' }
     }
@@ -38,7 +38,7 @@ Describe 'Import-Module' {
         $manifest.Version.ToString() | Should -Match '^\d+\.\d+\.\d+'
         $manifest.Description | Should -Not -BeNullOrEmpty
         @($manifest.CompatiblePSEditions | Sort-Object) | Should -Be @('Core', 'Desktop')
-        @($manifest.ExportedCmdlets.Keys | Sort-Object) | Should -Be @('Get-DockerAuthToken', 'Get-DockerImage', 'Get-DockerImageManifest')
+        @($manifest.ExportedCmdlets.Keys | Sort-Object) | Should -Be @('Clear-WslImageCache', 'Get-DockerAuthToken', 'Get-DockerImage', 'Get-DockerImageManifest', 'Get-DockerImageTag', 'Get-WslImageCache')
     }
 
     It 'carries no managed library but its own' {
@@ -113,7 +113,7 @@ Describe 'The library' {
         foreach ($library in (Get-Library $module)) { & cc -shared -fPIC -o $library.FullName $source }
         $message = Get-LoadingMessage $module
         $message | Should -Match '\b4711\b'
-        $message | Should -Match '\b1\b'
+        $message | Should -Match '\b2\b'
     }
 
     It 'is not taken from the current folder or the system''s path' {

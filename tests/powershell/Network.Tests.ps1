@@ -96,3 +96,66 @@ Describe 'A login' {
         Test-Path -LiteralPath $file | Should -BeFalse
     }
 }
+
+Describe 'The environment' {
+    It 'is that of $env:, as it is when the command runs' {
+        $image = Add-TestImage -Auth @{ scheme = 'basic'; username = 'somebody'; password = 'Secr3t' }
+        $folder = Join-Path $TestDrive 'docker'
+        $null = New-Item -ItemType Directory -Path $folder
+        $auth = [Convert]::ToBase64String([Text.Encoding]::UTF8.GetBytes('somebody:Secr3t'))
+        [IO.File]::WriteAllText((Join-Path $folder 'config.json'), "{`"auths`":{`"$($registry.Https)`":{`"auth`":`"$auth`"}}}")
+        $failure = Get-Failure { Get-DockerImageManifest -ImageName $image.Repository @at }
+        $failure.FullyQualifiedErrorId | Should -BeLike 'Unauthorized,*'
+        $before = $env:DOCKER_CONFIG
+        $env:DOCKER_CONFIG = $folder
+        try { (Get-DockerImageManifest -ImageName $image.Repository @at 6>$null).digest | Should -BeExactly $image.Digest } finally { $env:DOCKER_CONFIG = $before }
+    }
+}
+
+Describe 'A mirror' {
+    It 'is asked in the registry''s place' {
+        $image = Add-TestImage
+        $given = @{ ImageName = "registry.invalid/$($image.Repository)"; Mirror = $registry.Https; CACertificatePath = $registry.Ca }
+        Get-DockerImage @given -DestinationFile (Join-Path $TestDrive 'mirror.tar.gz') 6>$null | Should -BeExactly $image.Hex
+        Get-DockerImageTag @given | Should -BeExactly 'latest'
+    }
+}
+
+Describe 'A proxy' {
+    It 'that is not there is said, and which it is' {
+        $proxy = Get-ClosedAddress
+        $failure = Get-Failure { Get-DockerAuthToken -Registry registry.invalid -Repository a/b -Proxy "http://$proxy" -MaximumRetryCount 0 }
+        $failure.FullyQualifiedErrorId | Should -BeLike 'ProxyFailed,*'
+        $failure.CategoryInfo.Category | Should -Be 'ConnectionError'
+        $failure.Exception.Message | Should -Match ([regex]::Escape($proxy))
+    }
+
+    It 'is not used with -NoProxy' {
+        $before = $env:HTTPS_PROXY
+        $env:HTTPS_PROXY = "http://$(Get-ClosedAddress)"
+        try {
+            # Not loopback, to which no variable leads through a proxy, and reserved for documentation (RFC 5737).
+            $given = @{ Registry = '192.0.2.1'; Repository = 'a/b'; MaximumRetryCount = 0; ConnectionTimeoutSeconds = 1 }
+            (Get-Failure { Get-DockerAuthToken @given }).FullyQualifiedErrorId | Should -BeLike 'ProxyFailed,*'
+            (Get-Failure { Get-DockerAuthToken @given -NoProxy }).FullyQualifiedErrorId | Should -Not -BeLike 'ProxyFailed,*'
+        }
+        finally { $env:HTTPS_PROXY = $before }
+    }
+}
+
+Describe 'What fails by chance' {
+    It 'is tried again as often as -MaximumRetryCount says' -ForEach @(@{ Count = 0 }, @{ Count = 1 }) {
+        $image = Add-TestImage -Auth @{ scheme = 'none' }
+        Add-TestRoute $image.ManifestPath @(@{ status = 503 })
+        $failure = Get-Failure { Get-DockerImageManifest -ImageName $image.Repository -MaximumRetryCount $Count @at }
+        $failure.Exception.StatusCode | Should -Be 503
+        @(Get-TestLog -Path $image.ManifestPath).Count | Should -Be ($Count + 1)
+    }
+
+    It 'is a stall after -OperationTimeoutSeconds' {
+        $image = Add-TestImage
+        Add-TestRoute $image.BlobPath @(@{ pass = $true; stallAfter = 0 })
+        $failure = Get-Failure { Get-DockerImage -ImageName $image.Repository -DestinationFile (Join-Path $TestDrive 'stall.tar.gz') -OperationTimeoutSeconds 1 -MaximumRetryCount 0 @at }
+        $failure.FullyQualifiedErrorId | Should -BeLike 'TimedOut,*'
+    }
+}

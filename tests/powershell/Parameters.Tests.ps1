@@ -1,13 +1,13 @@
 # How the three commands bind what callers write: names, positions, abbreviations, defaults.
 BeforeDiscovery {
-    # What the original has: name, position, mandatory.
+    # What the original has: name, position, mandatory; but for Tag, which need not be given beside a name that has it.
     $originals = @(
         @{ Command = 'Get-DockerImage'; Parameters = @(
-                @{ Name = 'ImageName'; Position = 0; Mandatory = $true }, @{ Name = 'Tag'; Position = 1; Mandatory = $true }
+                @{ Name = 'ImageName'; Position = 0; Mandatory = $true }, @{ Name = 'Tag'; Position = 1; Mandatory = $false }
                 @{ Name = 'DestinationFile'; Position = 2; Mandatory = $true }, @{ Name = 'Registry'; Position = 3; Mandatory = $false }) }
         @{ Command = 'Get-DockerImageManifest'; Parameters = @(
                 @{ Name = 'AuthToken'; Position = 0; Mandatory = $false }, @{ Name = 'ImageName'; Position = 1; Mandatory = $true }
-                @{ Name = 'Tag'; Position = 2; Mandatory = $true }, @{ Name = 'Registry'; Position = 3; Mandatory = $false }) }
+                @{ Name = 'Tag'; Position = 2; Mandatory = $false }, @{ Name = 'Registry'; Position = 3; Mandatory = $false }) }
         @{ Command = 'Get-DockerAuthToken'; Parameters = @(
                 @{ Name = 'Registry'; Position = 0; Mandatory = $false }, @{ Name = 'Repository'; Position = 1; Mandatory = $false }) }
     )
@@ -35,7 +35,9 @@ Describe '<Command>' -ForEach $originals {
     }
 
     It 'has what every command that talks to a registry has, by name only' {
-        foreach ($pair in @{ Credential = [pscredential]; CACertificatePath = [string]; SkipCertificateCheck = [switch]; PlainHttp = [switch]; Platform = [string] }.GetEnumerator()) {
+        foreach ($pair in @{ Credential = [pscredential]; CACertificatePath = [string]; SkipCertificateCheck = [switch]; PlainHttp = [switch]; Platform = [string]
+                ConnectionTimeoutSeconds = [int]; OperationTimeoutSeconds = [int]; MaximumRetryCount = [int]; MaximumWaitSeconds = [int]; MaximumConnectionCount = [int]
+                Proxy = [uri]; ProxyCredential = [pscredential]; ProxyUseDefaultCredentials = [switch]; NoProxy = [switch]; Mirror = [string[]]; CachePath = [string] }.GetEnumerator()) {
             $info | Should -HaveParameter $pair.Key -Type $pair.Value
             foreach ($set in $info.Parameters[$pair.Key].ParameterSets.Values) {
                 $set.Position | Should -Be ([int]::MinValue) -Because $pair.Key
@@ -98,11 +100,11 @@ Describe 'Binding' {
         $null = Get-DockerImageManifest -ImageName $n -Tag 3.10 -Registry $r @ca 6>$null
         @(Get-TestLog -Repository $n | Select-Object -Skip $before | ForEach-Object { $_.path }) | Should -Contain "/v2/$n/manifests/3.10"
     }
-    It 'refuses an empty <Name> as the original does' -ForEach @(@{ Name = 'ImageName' }, @{ Name = 'Tag' }, @{ Name = 'DestinationFile' }) {
+    It 'refuses an empty <Name>' -ForEach @(@{ Name = 'ImageName' }, @{ Name = 'Tag' }, @{ Name = 'DestinationFile' }) {
         $given = @{ ImageName = $n; Tag = 'latest'; DestinationFile = $f; Registry = $r }
         $given[$Name] = ''
         $failure = Get-Failure { Get-DockerImage @given @ca }
-        $failure.FullyQualifiedErrorId | Should -BeLike 'ParameterArgumentValidationErrorEmptyStringNotAllowed,*'
+        $failure.FullyQualifiedErrorId | Should -BeLike 'ParameterArgumentValidationError*,*'
     }
     It 'goes to ghcr.io when no registry is named' -ForEach @(@{ Command = 'Get-DockerImage' }, @{ Command = 'Get-DockerImageManifest' }) {
         # A certificate file that is not there ends the command before anything is asked.
@@ -110,6 +112,23 @@ Describe 'Binding' {
             if ($command -eq "Get-DockerImage") { $given.DestinationFile = "x" }
             try { & $command @given } catch { }' @{ command = $Command }
         $run.Line -join "`n" | Should -Match 'ghcr\.io'
+    }
+    It 'refuses <Given>' -ForEach @(
+        @{ Given = '-Proxy with -NoProxy'; More = @{ Proxy = 'http://proxy'; NoProxy = $true } }
+        @{ Given = '-ProxyUseDefaultCredentials without -Proxy'; More = @{ ProxyUseDefaultCredentials = $true } }
+        @{ Given = '-ProxyCredential without -Proxy'; More = @{ ProxyCredential = (New-Object pscredential 'user', (ConvertTo-SecureString 'Secr3t' -AsPlainText -Force)) } }
+        @{ Given = '-Proxy with a password in it'; More = @{ Proxy = 'http://user:Secr3t@proxy' } }
+        @{ Given = '-Mirror that is no host'; More = @{ Mirror = 'no host' } }) {
+        $failure = Get-Failure { Get-DockerAuthToken $r $n @ca @More }
+        $failure.FullyQualifiedErrorId | Should -BeLike 'InvalidArgument,*'
+        $failure.CategoryInfo.Category | Should -Be 'InvalidArgument'
+        $failure.Exception.Message | Should -Not -Match 'Secr3t'
+    }
+    It 'refuses -<Name> <Value> as the engine does' -ForEach @(
+        @{ Name = 'ConnectionTimeoutSeconds'; Value = -1 }, @{ Name = 'OperationTimeoutSeconds'; Value = -1 }, @{ Name = 'MaximumRetryCount'; Value = -1 }
+        @{ Name = 'MaximumWaitSeconds'; Value = 0 }, @{ Name = 'MaximumConnectionCount'; Value = 0 }, @{ Name = 'Mirror'; Value = '' }, @{ Name = 'CachePath'; Value = '' }) {
+        $given = @{ $Name = $Value }
+        (Get-Failure { Get-DockerAuthToken $r $n @ca @given }).FullyQualifiedErrorId | Should -BeLike 'ParameterArgumentValidationError,*'
     }
     It 'goes nowhere when Get-DockerAuthToken is given no registry' {
         $failure = Get-Failure { Get-DockerAuthToken }

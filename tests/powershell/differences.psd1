@@ -79,20 +79,31 @@
             Where = @(
                 @{ Aspect = 'output'; Case = 'another layer than promised', 'an image of a size with thousands'; Original = '\[0\] System\.String \w+'; Module = '' }
                 @{ Aspect = 'error'; Case = 'another layer than promised'; Original = ''; Module = 'WslImageDownloadException : .*\nDownloaded file hash does not match expected hash\. Expected: f8e7\w+, Actual: f0fc\w+\b.*' }
-                @{ Aspect = 'error'; Case = 'an image of a size with thousands'; Original = ''; Module = 'WslImageDownloadException : .*\nFailed to download Docker image layer: \.\.\.' }
+                @{ Aspect = 'error'; Case = 'an image of a size with thousands'; Original = ''; Module = 'WslImageDownloadException : .*\nFailed to (?:download Docker image layer: \.\.\.|write destination file: .* the disk has .*)' }
                 @{ Aspect = 'lines'; Case = 'another layer than promised', 'an image of a size with thousands'; Pattern = '\n\\ud83c\\udf89 .*$'; Replacement = '' }
                 @{ Aspect = 'files'; Case = 'another layer than promised', 'an image of a size with thousands'; Original = 'rootfs\.tar\.gz .*'; Module = '' }
             )
         }
         @{
-            Input = 'The layer cannot be fetched (401, 403, 404, a cut), or its file not written'
-            Original = '.NET''s exception as PowerShell wraps it; of a cut layer what had come stays under the file''s name'
+            Input = 'The layer cannot be fetched (401, 403, 404), or its file not written'
+            Original = '.NET''s exception as PowerShell wraps it'
             Module = 'WslImageDownloadException: Failed to download Docker image layer: ..., or Failed to create destination file: ...; no file'
             Reason = 'A caller that catches WslImageDownloadException is told of all failures, and finds no half file'
             Where = @(
-                @{ Aspect = 'error'; Case = 'layer missing', 'layer refused', 'layer forbidden', 'layer cut'; Original = 'System\.Management\.Automation\.MethodInvocationException .*'; Module = 'WslImageDownloadException : .*\nFailed to download Docker image layer: \.\.\.' }
+                @{ Aspect = 'error'; Case = 'layer missing', 'layer refused', 'layer forbidden'; Original = 'System\.Management\.Automation\.MethodInvocationException .*'; Module = 'WslImageDownloadException : .*\nFailed to download Docker image layer: \.\.\.' }
                 @{ Aspect = 'error'; Case = 'a folder in place of the file'; Original = 'System\.Management\.Automation\.MethodInvocationException .*'; Module = 'WslImageDownloadException : .*\nFailed to create destination file: FOLDER/rootfs\.tar\.gz\b.*' }
-                @{ Aspect = 'files'; Case = 'layer cut'; Original = 'rootfs\.tar\.gz 5 .*'; Module = '' }
+            )
+        }
+        @{
+            Input = 'The connection is cut while the layer comes'
+            Original = '.NET''s exception; what had come stays under the file''s name'
+            Module = 'Goes on where it was cut'
+            Reason = 'Long downloads are cut on the way'
+            Where = @(
+                @{ Aspect = 'output'; Case = 'layer cut'; Original = ''; Module = '\[0\] System\.String f8e7\w+' }
+                @{ Aspect = 'error'; Case = 'layer cut'; Original = 'System\.Management\.Automation\.MethodInvocationException .*'; Module = '' }
+                @{ Aspect = 'lines'; Case = 'layer cut'; Original = '.*'; Module = '.*\n\\ud83c\\udf89 .*' }
+                @{ Aspect = 'files'; Case = 'layer cut'; Original = 'rootfs\.tar\.gz 5 .*'; Module = 'rootfs\.tar\.gz 17 f8e7\w+' }
             )
         }
         @{
@@ -176,6 +187,13 @@
                 @{ Aspect = 'verbose'; Case = 'an image of a registry that is no host', 'no registry at all'; Original = 'Getting docker authentication token for registry .*'; Module = '' }
                 @{ Aspect = 'lines'; Case = 'a tag that is none'; Pattern = '\n\\u231b Retrieving .*$'; Replacement = '' }
             )
+        }
+        @{
+            Input = '-Tag is empty'
+            Original = 'Refused: "Cannot bind argument to parameter ''Tag'' because it is an empty string"'
+            Module = 'Refused: "Cannot validate argument on parameter ''Tag''"'
+            Reason = 'The parameter is not mandatory; an empty variable must not become latest'
+            Where = @(@{ Aspect = 'records'; Case = 'an empty tag'; Original = '(\S+) Cannot bind argument to parameter ''Tag'' because it is an empty string\.'; Module = '(\S+) Cannot validate argument on parameter ''Tag''\. .*' })
         }
     )
 }

@@ -52,13 +52,41 @@ function Start-Registry {
     $process
 }
 
-$before = @{}
-foreach ($variable in 'WSLIMAGE_MODULE', 'WSLIMAGE_TEST_REGISTRY_CONTROL', 'WSLIMAGE_TEST_REGISTRY_HTTP', 'WSLIMAGE_TEST_REGISTRY_HTTPS', 'WSLIMAGE_TEST_REGISTRY_CA') {
+# To .NET PowerShell hands $null over as an empty text, which is a value.
+function Set-ProcessVariable([System.Collections.IDictionary] $Values) {
+    foreach ($name in $Values.Keys) { [Environment]::SetEnvironmentVariable($name, $(if ($null -eq $Values[$name]) { [NullString]::Value } else { $Values[$name] })) }
+}
+
+# Where logins, mirrors and proxies of this machine would come from, and what stands there in the tests.
+function Get-Isolation([string] $Folder) {
+    $isolation = @{
+        DOCKER_CONFIG = $Folder; REGISTRY_AUTH_FILE = $null; XDG_RUNTIME_DIR = $Folder; XDG_CONFIG_HOME = $Folder
+        CONTAINERS_REGISTRIES_CONF = (Join-Path $Folder 'registries.conf'); WSLIMAGE_CACHE = $null
+    }
+    # Unix has another variable for each case; on Windows they are one.
+    foreach ($proxy in 'HTTP_PROXY', 'HTTPS_PROXY', 'ALL_PROXY', 'NO_PROXY') {
+        $isolation[$proxy] = $null
+        if ([IO.Path]::DirectorySeparatorChar -eq '/') { $isolation[$proxy.ToLowerInvariant()] = $null }
+    }
+    if ([IO.Path]::DirectorySeparatorChar -eq '/') { $isolation.HOME = $Folder } else { $isolation.APPDATA = $Folder }
+    $isolation
+}
+
+$nobody = [IO.Path]::Combine([IO.Path]::GetTempPath(), "wslimage-nobody-$([guid]::NewGuid().ToString('N'))")
+$null = [IO.Directory]::CreateDirectory($nobody)
+[IO.File]::WriteAllText((Join-Path $nobody 'registries.conf'), '')
+# Two names that differ by case are two keys.
+$isolation = New-Object System.Collections.Hashtable ([StringComparer]::Ordinal)
+foreach ($pair in (Get-Isolation $nobody).GetEnumerator()) { $isolation[$pair.Key] = $pair.Value }
+
+$before = New-Object System.Collections.Hashtable ([StringComparer]::Ordinal)
+foreach ($variable in @($isolation.Keys) + 'WSLIMAGE_MODULE', 'WSLIMAGE_TEST_REGISTRY_CONTROL', 'WSLIMAGE_TEST_REGISTRY_HTTP', 'WSLIMAGE_TEST_REGISTRY_HTTPS', 'WSLIMAGE_TEST_REGISTRY_CA') {
     $before[$variable] = [Environment]::GetEnvironmentVariable($variable)
 }
 $registry = $null
 $code = 1
 try {
+    Set-ProcessVariable $isolation
     if (-not $env:WSLIMAGE_MODULE) { $env:WSLIMAGE_MODULE = [IO.Path]::Combine($repository, 'out', 'WslImage') }
     if (-not $Record) {
         if (-not (Test-Path -LiteralPath $env:WSLIMAGE_MODULE -PathType Container)) { throw "No module in $env:WSLIMAGE_MODULE: build it first." }
@@ -71,6 +99,8 @@ try {
     }
     else {
         Import-Module Pester -MinimumVersion 5.0
+        Import-Module (Join-Path $PSScriptRoot 'Engine.psm1')
+        $global:PSDefaultParameterValues = Get-TestDefault
         # pwsh -File hands a list over as one text.
         $files = @(foreach ($one in ($Name -split ',')) { Get-ChildItem -Path (Join-Path $PSScriptRoot "$one.Tests.ps1") | ForEach-Object { $_.FullName } })
         if (-not $files) { throw "No test file is named $($Name -join ' or ')." }
@@ -97,6 +127,7 @@ finally {
         if (-not $registry.WaitForExit(10000)) { $registry.Kill() }
         $registry.Dispose()
     }
-    foreach ($variable in $before.Keys) { [Environment]::SetEnvironmentVariable($variable, $before[$variable]) }
+    Remove-Item -LiteralPath $nobody -Recurse -Force -ErrorAction SilentlyContinue
+    Set-ProcessVariable $before
 }
 exit $code
