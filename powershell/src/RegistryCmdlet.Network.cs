@@ -1,6 +1,5 @@
 using System;
 using System.Collections;
-using System.Collections.Generic;
 using System.Management.Automation;
 using System.Runtime.InteropServices;
 using System.Text;
@@ -91,7 +90,7 @@ public abstract partial class RegistryCmdlet
             UserAgent = UserAgent(),
             SkipCertificateCheck = SkipCertificateCheck,
             PlainHttp = PlainHttp,
-            Environment = EnvironmentVariables(),
+            Environment = ProcessEnvironment.Variables(),
             ConnectTimeoutMs = Milliseconds(ConnectionTimeoutSeconds, nameof(ConnectionTimeoutSeconds)),
             StallTimeoutMs = Milliseconds(OperationTimeoutSeconds, nameof(OperationTimeoutSeconds)),
             MaximumRetries = (uint)MaximumRetryCount,
@@ -109,22 +108,6 @@ public abstract partial class RegistryCmdlet
 
     private static PSCredential? LoginOrNull(PSCredential? credential) =>
         credential == PSCredential.Empty ? null : credential;
-
-    /// <summary>
-    /// What $env: has. On Unix .NET keeps changes to itself, so the native library would see what the process was
-    /// started with.
-    /// </summary>
-    private static List<string> EnvironmentVariables()
-    {
-        var variables = new List<string>();
-        foreach (DictionaryEntry variable in Environment.GetEnvironmentVariables())
-        {
-            string text = $"{variable.Key}={variable.Value}";
-            // On Windows a value may have half a surrogate pair, which becomes U+FFFD.
-            variables.Add(Encoding.UTF8.GetString(Encoding.UTF8.GetBytes(text)));
-        }
-        return variables;
-    }
 
     private uint Milliseconds(int seconds, string parameter)
     {

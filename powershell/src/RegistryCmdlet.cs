@@ -8,7 +8,7 @@ namespace WslImage;
 /// <summary>What the commands that talk to a registry have in common: parameters, native jobs, errors.</summary>
 public abstract partial class RegistryCmdlet : NativeCmdlet
 {
-    private protected const string DefaultRegistry = "ghcr.io";
+    internal const string DefaultRegistry = "ghcr.io";
 
     private readonly object _gate = new();
     private OperationHandle? _operation;

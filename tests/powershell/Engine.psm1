@@ -4,10 +4,14 @@ $script:onWindows = [IO.Path]::DirectorySeparatorChar -eq '\'
 
 function Test-Windows { $script:onWindows }
 
+# What fails in a test fails again: nothing is tried again unless a test asks for it.
+function Get-TestDefault { [System.Management.Automation.DefaultParameterDictionary] @{ 'Get-Docker*:MaximumRetryCount' = 0 } }
+
 # A PowerShell in this process that has the module; nothing runs yet. $Variable are its global variables.
 function New-Engine([string] $Script, [System.Collections.IDictionary] $Variable = @{}) {
     $runspace = [runspacefactory]::CreateRunspace()
     $runspace.Open()
+    $runspace.SessionStateProxy.SetVariable('PSDefaultParameterValues', (Get-TestDefault))
     foreach ($key in $Variable.Keys) { $runspace.SessionStateProxy.SetVariable($key, $Variable[$key]) }
     $shell = [powershell]::Create()
     $shell.Runspace = $runspace
@@ -118,5 +122,5 @@ function Invoke-Shell([string] $Script, [string] $Folder, [System.Collections.ID
     finally { $process.Dispose() }
 }
 
-Export-ModuleMember -Function Test-Windows, New-Engine, Invoke-Engine, Get-EngineResult, Get-InnerRecord, Join-Line, Get-Sign, Get-Failure, Get-SampleByte,
+Export-ModuleMember -Function Test-Windows, Get-TestDefault, New-Engine, Invoke-Engine, Get-EngineResult, Get-InnerRecord, Join-Line, Get-Sign, Get-Failure, Get-SampleByte,
     Get-FolderContent, Invoke-Shell

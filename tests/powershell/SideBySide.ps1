@@ -4,6 +4,8 @@
 param([string] $Module, [string] $Original, [string] $Result, [string] $Folder, [string[]] $Only = @('*'))
 $ErrorActionPreference = 'Stop'
 Import-Module (Join-Path $PSScriptRoot 'TestRegistry.psm1')
+Import-Module (Join-Path $PSScriptRoot 'Engine.psm1')
+$global:PSDefaultParameterValues = Get-TestDefault
 $cases = @(. (Join-Path $PSScriptRoot 'OriginalCases.ps1'))
 $registry = (Get-TestRegistry).Https
 $closed = Get-ClosedAddress

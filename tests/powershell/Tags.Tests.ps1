@@ -61,7 +61,7 @@ Describe 'The Tab key behind -Tag' {
             $run.ErrorRecord | Should -BeNullOrEmpty
             $last = $run.Output[-1]
             [pscustomobject]@{
-                Text = @($run.Output | Where-Object { $_.BaseObject -is [System.Management.Automation.CompletionResult] } | ForEach-Object { $_.CompletionText })
+                Text = @($run.Output | Where-Object { $_ -is [System.Management.Automation.CompletionResult] } | ForEach-Object { $_.CompletionText })
                 Elapsed = $last.Elapsed; ErrorCount = $last.ErrorCount; Line = $run.Line; Verbose = $run.Verbose; Warning = $run.Warning
             }
         }

@@ -52,16 +52,21 @@ function Start-Registry {
     $process
 }
 
-# Where logins, mirrors and proxies of this machine would come from; empty is not set.
+# To .NET PowerShell hands $null over as an empty text, which is a value.
+function Set-ProcessVariable([System.Collections.IDictionary] $Values) {
+    foreach ($name in $Values.Keys) { [Environment]::SetEnvironmentVariable($name, $(if ($null -eq $Values[$name]) { [NullString]::Value } else { $Values[$name] })) }
+}
+
+# Where logins, mirrors and proxies of this machine would come from, and what stands there in the tests.
 function Get-Isolation([string] $Folder) {
     $isolation = @{
-        DOCKER_CONFIG = $Folder; REGISTRY_AUTH_FILE = ''; XDG_RUNTIME_DIR = $Folder; XDG_CONFIG_HOME = $Folder
-        CONTAINERS_REGISTRIES_CONF = (Join-Path $Folder 'registries.conf'); WSLIMAGE_CACHE = ''
+        DOCKER_CONFIG = $Folder; REGISTRY_AUTH_FILE = $null; XDG_RUNTIME_DIR = $Folder; XDG_CONFIG_HOME = $Folder
+        CONTAINERS_REGISTRIES_CONF = (Join-Path $Folder 'registries.conf'); WSLIMAGE_CACHE = $null
     }
     # Unix has another variable for each case; on Windows they are one.
     foreach ($proxy in 'HTTP_PROXY', 'HTTPS_PROXY', 'ALL_PROXY', 'NO_PROXY') {
-        $isolation[$proxy] = ''
-        if ([IO.Path]::DirectorySeparatorChar -eq '/') { $isolation[$proxy.ToLowerInvariant()] = '' }
+        $isolation[$proxy] = $null
+        if ([IO.Path]::DirectorySeparatorChar -eq '/') { $isolation[$proxy.ToLowerInvariant()] = $null }
     }
     if ([IO.Path]::DirectorySeparatorChar -eq '/') { $isolation.HOME = $Folder } else { $isolation.APPDATA = $Folder }
     $isolation
@@ -81,8 +86,7 @@ foreach ($variable in @($isolation.Keys) + 'WSLIMAGE_MODULE', 'WSLIMAGE_TEST_REG
 $registry = $null
 $code = 1
 try {
-    # An empty text would be a value of its own since .NET 9.
-    foreach ($variable in $isolation.Keys) { [Environment]::SetEnvironmentVariable($variable, $(if ($isolation[$variable]) { $isolation[$variable] } else { [NullString]::Value })) }
+    Set-ProcessVariable $isolation
     if (-not $env:WSLIMAGE_MODULE) { $env:WSLIMAGE_MODULE = [IO.Path]::Combine($repository, 'out', 'WslImage') }
     if (-not $Record) {
         if (-not (Test-Path -LiteralPath $env:WSLIMAGE_MODULE -PathType Container)) { throw "No module in $env:WSLIMAGE_MODULE: build it first." }
@@ -95,6 +99,8 @@ try {
     }
     else {
         Import-Module Pester -MinimumVersion 5.0
+        Import-Module (Join-Path $PSScriptRoot 'Engine.psm1')
+        $global:PSDefaultParameterValues = Get-TestDefault
         # pwsh -File hands a list over as one text.
         $files = @(foreach ($one in ($Name -split ',')) { Get-ChildItem -Path (Join-Path $PSScriptRoot "$one.Tests.ps1") | ForEach-Object { $_.FullName } })
         if (-not $files) { throw "No test file is named $($Name -join ' or ')." }
@@ -122,6 +128,6 @@ finally {
         $registry.Dispose()
     }
     Remove-Item -LiteralPath $nobody -Recurse -Force -ErrorAction SilentlyContinue
-    foreach ($variable in $before.Keys) { [Environment]::SetEnvironmentVariable($variable, $before[$variable]) }
+    Set-ProcessVariable $before
 }
 exit $code
