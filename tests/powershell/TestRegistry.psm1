@@ -86,6 +86,14 @@ function Set-TestAuth([string] $Repository, [System.Collections.IDictionary] $Au
     $null = Invoke-Control PUT '/auth' @{ repository = $Repository; auth = $Auth }
 }
 
+# How the repository's blobs and tags are served, such as @{ redirectBlobs = @{ to = 'cdn' } }.
+function Set-TestOption([string] $Repository, [System.Collections.IDictionary] $Option) {
+    $null = Invoke-Control PUT '/options' @{ repository = $Repository; options = $Option }
+}
+
+# Starts one more proxy and returns its address.
+function Add-TestProxy([System.Collections.IDictionary] $Proxy) { (Invoke-Control POST '/proxies' $Proxy).address }
+
 # What the registry answers at a path instead of what it would; each request takes the next step and the last one repeats.
 function Add-TestRoute([string] $Path, [object[]] $Step, [string] $Method) {
     $route = @{ path = $Path; steps = $Step }
@@ -114,5 +122,5 @@ function Get-ClosedAddress {
     "localhost:$port"
 }
 
-Export-ModuleMember -Function Get-TestRegistry, New-TestRepository, Add-TestImage, Add-TestBlob, Add-TestManifest, Set-TestAuth, Add-TestRoute,
+Export-ModuleMember -Function Get-TestRegistry, New-TestRepository, Add-TestImage, Add-TestBlob, Add-TestManifest, Set-TestAuth, Set-TestOption, Add-TestProxy, Add-TestRoute,
     Remove-TestRoute, Get-TestLog, Wait-TestRequest, Get-ClosedAddress
