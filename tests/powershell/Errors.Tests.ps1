@@ -71,7 +71,7 @@ Describe 'Failing with the original''s sentence' {
         $tag = 'latest'
         $address = $registry.Https
         . $Setup
-        $failure = Get-Failure { Get-DockerImage -ImageName $image.Repository -Tag $tag -DestinationFile $file -Registry $address -CACertificatePath $registry.Ca }
+        $failure = Get-Failure { Get-DockerImage -ImageName $image.Repository -Tag $tag -DestinationFile $file -Registry $address -CACertificatePath $registry.Ca -MaximumRetryCount 0 }
         $failure.Exception.GetType().FullName | Should -BeExactly $Type
         $expected = $Message.Replace('{registry}', $address).Replace('{name}', $image.Repository).Replace('{hex}', "$($image.Hex)")
         $failure.Exception.Message.StartsWith($expected, [StringComparison]::Ordinal) | Should -BeTrue -Because "the message is: $($failure.Exception.Message)"

@@ -108,14 +108,14 @@ Describe 'After a failure' {
         if ($Step) { Add-TestRoute $own.BlobPath @($Step) }
         [IO.File]::WriteAllText($file, 'older')
         $when = (Get-Item -LiteralPath $file).LastWriteTimeUtc
-        $failure = Get-Failure { Get-DockerImage -ImageName $own.Repository -Tag $(if ($Tag) { $Tag } else { 'latest' }) -DestinationFile $file @at }
+        $failure = Get-Failure { Get-DockerImage -ImageName $own.Repository -Tag $(if ($Tag) { $Tag } else { 'latest' }) -DestinationFile $file -MaximumRetryCount 0 @at }
         $failure.Exception | Should -BeOfType ([WslImageDownloadException])
         [IO.File]::ReadAllText($file) | Should -BeExactly 'older'
         (Get-Item -LiteralPath $file).LastWriteTimeUtc | Should -Be $when
         Get-FolderContent $folder | Should -Be @('rootfs.tar.gz')
 
         Remove-Item -LiteralPath $file
-        $failure = Get-Failure { Get-DockerImage -ImageName $own.Repository -Tag $(if ($Tag) { $Tag } else { 'latest' }) -DestinationFile $file @at }
+        $failure = Get-Failure { Get-DockerImage -ImageName $own.Repository -Tag $(if ($Tag) { $Tag } else { 'latest' }) -DestinationFile $file -MaximumRetryCount 0 @at }
         $failure | Should -Not -BeNullOrEmpty
         Get-FolderContent $folder | Should -BeNullOrEmpty
     }
@@ -158,7 +158,7 @@ Describe 'After a failure' {
             [IO.File]::WriteAllText($file, 'older')
             $failure = Get-Failure { Get-Image $file }
             $failure.Exception | Should -BeOfType ([WslImageException])
-            $failure.Exception.Message | Should -Match 'No space left|full|the disk has'
+            $failure.Exception.Message | Should -Match 'It needs 100000 bytes more, and the disk has'
             [IO.File]::ReadAllText($file) | Should -BeExactly 'older'
             Get-FolderContent $folder | Should -Be @('rootfs.tar.gz')
         }

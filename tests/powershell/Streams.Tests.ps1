@@ -163,7 +163,7 @@ Describe 'Progress' {
 
     It 'closes also when the command fails' {
         $image = Add-TestImage -Layer @{ base64 = [Convert]::ToBase64String((Get-SampleByte 300000)) }
-        Add-TestRoute $image.BlobPath @(@{ pass = $true; bytesPerSecond = 400000; cutAfter = 250000 })
+        Add-TestRoute $image.BlobPath @(@{ pass = $true; bytesPerSecond = 400000; cutAfter = 250000 }, @{ status = 403 })
         $failed = Invoke-Download $image
         $failed.ErrorRecord | Should -Not -BeNullOrEmpty
         $failed.Progress | Should -Not -BeNullOrEmpty

@@ -157,14 +157,14 @@ pub(crate) fn parse_document(json: &[u8], content_type: Option<&str>) -> Result<
     Ok(Document::Manifest(ImageManifest { config: parse_member(config, "config")?, layers }))
 }
 
-/// The media type that a manifest gives itself.
+/// The media type that a manifest gives itself, if it is one.
 pub(crate) fn own_media_type(json: &[u8]) -> Option<String> {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
     struct Members {
         media_type: Option<String>,
     }
-    serde_json::from_slice::<Members>(json).ok()?.media_type
+    serde_json::from_slice::<Members>(json).ok()?.media_type.filter(|text| media_type(text).is_some())
 }
 
 fn no_manifests() -> Error {
@@ -276,6 +276,19 @@ mod tests {
             let entry = format!(r#"{{"mediaType":{given},"digest":"sha256:{}","size":1}}"#, "0".repeat(64));
             let entry: IndexEntry = serde_json::from_str(&entry).expect("an entry");
             assert_eq!(entry.accepted(), accepted, "{given}");
+        }
+    }
+
+    #[test]
+    fn a_manifest_has_the_media_type_that_it_gives_itself_if_it_is_one() {
+        for (given, expected) in [
+            (r#"{"mediaType":"text/html"}"#, Some("text/html")),
+            (r#"{"mediaType":"\u001b[31m/x"}"#, None),
+            (r#"{"mediaType":null}"#, None),
+            ("{}", None),
+            ("", None),
+        ] {
+            assert_eq!(own_media_type(given.as_bytes()).as_deref(), expected, "{given}");
         }
     }
 

@@ -3,9 +3,9 @@
 use std::time::{Duration, Instant};
 
 /// A shorter look at the rate says little.
-const WINDOW: Duration = Duration::from_millis(500);
+const WINDOW: Duration = Duration::from_millis(300);
 /// What new connections need until they run at their speed.
-const START: Duration = Duration::from_millis(250);
+const START: Duration = Duration::from_millis(200);
 /// What is over sooner than that is not worth a connection.
 const WORTH: f64 = 2.0;
 /// Twice the connections have helped when the rate has grown by this factor.

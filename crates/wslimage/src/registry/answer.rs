@@ -132,8 +132,21 @@ pub(super) fn speaks_no_tls(error: &Error) -> bool {
 
 fn tls_reason(error: &rustls::Error) -> (String, Option<&'static str>) {
     use rustls::CertificateError as Bad;
-    let rustls::Error::InvalidCertificate(certificate) = error else {
-        return (error.to_string(), None);
+    let certificate = match error {
+        rustls::Error::InvalidCertificate(certificate) => certificate,
+        rustls::Error::InvalidMessage(_) => {
+            return (
+                "what it answers is no TLS".to_owned(),
+                Some("Check the host and the port. A registry that speaks plain http only is asked so by name."),
+            );
+        }
+        rustls::Error::AlertReceived(rustls::AlertDescription::CertificateRequired) => {
+            return (
+                "it wants a certificate of this client".to_owned(),
+                Some("Put it and its key, as NAME.cert and NAME.key, into the registry's folder in certs.d."),
+            );
+        }
+        other => return (other.to_string(), None),
     };
     match certificate {
         Bad::Expired | Bad::ExpiredContext { .. } => {

@@ -459,4 +459,13 @@ mod tests {
             assert_eq!(next_page(header), expected, "{header}");
         }
     }
+
+    #[test]
+    fn fuzz_link() {
+        crate::fuzz::check("link", |header| {
+            if let Some(target) = next_page(&String::from_utf8_lossy(header)) {
+                assert!(!target.contains('>'));
+            }
+        });
+    }
 }

@@ -4,6 +4,7 @@ use std::fmt;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http_auth::basic::encode_credentials;
@@ -20,6 +21,8 @@ use super::{lock, tls};
 use crate::error::{Error, ErrorKind, Result};
 use crate::progress::Job;
 
+/// The longest time for a manifest, a config or a token.
+const LONGEST_BODY: Duration = Duration::from_secs(5 * 60);
 /// As many as browsers and Go follow.
 const MOST_REDIRECTS: usize = 10;
 
@@ -206,14 +209,22 @@ impl Transport {
             return Err(too_large());
         }
         let mut response = response;
-        let mut body = BytesMut::new();
-        while let Some(chunk) = Self::chunk(&mut response, job).await? {
-            if body.len() + chunk.len() > limit {
-                return Err(too_large());
+        let read = async {
+            let mut body = BytesMut::new();
+            while let Some(chunk) = Self::chunk(&mut response, job).await? {
+                if body.len() + chunk.len() > limit {
+                    return Err(too_large());
+                }
+                body.extend_from_slice(&chunk);
             }
-            body.extend_from_slice(&chunk);
-        }
-        Ok(body.freeze())
+            Ok(body.freeze())
+        };
+        // A byte now and then is no stall.
+        tokio::time::timeout(LONGEST_BODY, read).await.unwrap_or_else(|_| {
+            let minutes = LONGEST_BODY.as_secs() / 60;
+            let sentence = format!("{} did not send its answer within {minutes} minutes", host(&url));
+            Err(Error::new(ErrorKind::Timeout, sentence).target(without_query(&url)))
+        })
     }
 }
 

@@ -132,6 +132,12 @@ pub(crate) fn credential(username: &str, password: &str) -> Credential {
     Credential { username: username.to_owned(), password: SecretString::from(password) }
 }
 
+/// All that a user may come to see of `error`: its texts, its causes, and what a program prints of it.
+pub(crate) fn everything_said(error: &wslimage::Error) -> String {
+    let (target, advice) = (error.target_name(), error.recommended_action());
+    format!("{error} {error:?} {error:#?} {:?} {target:?} {advice:?} {:?}", error.causes(), error.registry_code())
+}
+
 /// What a job told.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Event {

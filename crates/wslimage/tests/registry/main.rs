@@ -2,12 +2,17 @@
 
 mod bad_servers;
 mod cache;
+mod connections;
 mod example;
 mod faults;
 mod fixture;
+mod large;
 mod mirrors;
+mod proxies;
 mod pull;
+mod redirects;
 mod resume;
 mod retry;
 mod sign_in;
 mod tokens;
+mod trust;

@@ -200,7 +200,7 @@ async fn a_blocked_registry_is_not_asked() {
     let mirrored = Mirrored::new().await;
     mirrored.fixture.serve(Fixture::image("a/b"));
     let file = mirrored.fixture.extra().join("registries.conf");
-    let conf = format!("[[registry]]\nprefix = \"{}\"\nblocked = true\n", mirrored.fixture.registry.https_address());
+    let conf = format!("[[registry]]\nlocation = \"{}\"\nblocked = true\n", mirrored.fixture.registry.https_address());
     std::fs::write(&file, conf).expect("a file");
     let environment: Environment = [("CONTAINERS_REGISTRIES_CONF", &file)].into_iter().collect();
     let error = mirrored.pull(ClientOptions { environment, ..mirrored.fixture.options() }).await.expect_err("blocked");

@@ -1,86 +1,13 @@
 //! Downloads that are interrupted: what has arrived is not fetched again, and never makes a wrong file.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
-use wslimage::{ClientOptions, ErrorKind, Job, RetryPolicy};
-use wslimage_test_registry::{Blob, Image, LogEntry, Platform as Served, Step};
+use wslimage::{ClientOptions, ErrorKind, RetryPolicy};
+use wslimage_test_registry::Step;
 
+use crate::faults::lying_layer;
 use crate::fixture::{Fixture, Recorder};
-
-const MEGABYTE: u64 = 1024 * 1024;
-/// Larger than what is worth keeping, and no multiple of any buffer.
-const SIZE: u64 = 5 * MEGABYTE + 12_345;
-
-/// Bytes that repeat nowhere, so that a piece in a wrong place shows.
-fn content(size: u64) -> Vec<u8> {
-    (0..size / 8 + 1).flat_map(|number| (number ^ 0x5bd1_e995).to_le_bytes()).take(size as usize).collect()
-}
-
-struct Large {
-    fixture: Fixture,
-    blob: String,
-    content: Vec<u8>,
-}
-
-impl Large {
-    async fn new() -> Self {
-        Self::of(SIZE).await
-    }
-
-    async fn of(size: u64) -> Self {
-        let fixture = Fixture::new().await;
-        let content = content(size);
-        let file = fixture.extra().join("layer");
-        std::fs::write(&file, &content).expect("a file");
-        let served = fixture
-            .serve(Image { platforms: vec![Served::linux_amd64(vec![Blob::file(&file)])], ..Fixture::image("a/b") });
-        let blob = format!("/v2/a/b/blobs/{}", served.layers[0][0].digest);
-        Self { fixture, blob, content }
-    }
-
-    /// All of the blob, whatever part was asked for.
-    fn whole(&self) -> Step {
-        Step { body_file: Some(self.fixture.extra().join("layer")), ..Step::default() }
-    }
-
-    fn digest(&self) -> &str {
-        self.blob.rsplit('/').next().expect("a digest")
-    }
-
-    fn partial(&self) -> PathBuf {
-        self.fixture.folder.path().join("rootfs.tar.gz.partial")
-    }
-
-    /// What an earlier run has left.
-    fn leave(&self, bytes: &[u8], digest: &str) {
-        std::fs::write(self.partial(), bytes).expect("a file");
-        std::fs::write(self.fixture.folder.path().join("rootfs.tar.gz.partial.digest"), digest).expect("a file");
-    }
-
-    /// The questions for the blob, in their order.
-    fn asked(&self) -> Vec<LogEntry> {
-        self.fixture.registry.log("a/b").into_iter().filter(|request| request.path == self.blob).collect()
-    }
-
-    fn ranges(&self) -> Vec<Option<String>> {
-        self.asked().iter().map(|request| request.headers.get("range").cloned()).collect()
-    }
-
-    fn sent(&self) -> u64 {
-        self.asked().iter().filter_map(|request| request.body_bytes).sum()
-    }
-
-    async fn pull(&self) -> wslimage::Result<wslimage::PulledFile> {
-        self.fixture.pull(&self.fixture.client(), "a/b").await
-    }
-
-    fn expect_file(&self, name: &str) {
-        let file = std::fs::read(self.fixture.destination()).expect("the file");
-        assert!(file == self.content, "{name}: another content");
-        assert_eq!(self.fixture.files(), ["rootfs.tar.gz"], "{name}");
-    }
-}
+use crate::large::{Large, MEGABYTE, SIZE, content};
 
 #[tokio::test]
 async fn a_cut_body_goes_on_where_it_was_cut() {
@@ -359,79 +286,15 @@ async fn without_retries_the_first_failure_is_the_last() {
     assert!(advice.contains("2097152 bytes"), "{advice}");
 }
 
-/// Several connections.
-mod connections {
-    use super::*;
-
-    const LARGE: u64 = 48 * MEGABYTE + 777;
-
-    async fn pull_with(large: &Large, maximum_connections: usize) -> wslimage::Result<()> {
-        let client =
-            wslimage::Client::new(ClientOptions { maximum_connections, ..large.fixture.options() }).expect("a client");
-        let image = large.fixture.resolve(&client, "a/b").await?;
-        wslimage::pull(&client, &image, &large.fixture.destination(), &Job::default()).await.map(|_| ())
-    }
-
-    fn slow() -> Step {
-        Step { bytes_per_second: Some(4 * MEGABYTE), ..Step::pass() }
-    }
-
-    fn connections(large: &Large) -> usize {
-        let mut connections: Vec<_> = large.asked().iter().map(|request| request.connection).collect();
-        connections.sort_unstable();
-        connections.dedup();
-        connections.len()
-    }
-
-    #[tokio::test]
-    async fn a_large_blob_comes_over_several_when_each_is_slow() {
-        let large = Large::of(LARGE).await;
-        large.fixture.route(&large.blob, [slow()]);
-        pull_with(&large, 6).await.expect("a file");
-        large.expect_file("several");
-        assert!(connections(&large) >= 4, "{:?}", large.ranges());
-        assert_eq!(large.ranges()[0], None, "the first question is that of everybody");
-        let again = large.sent() - LARGE;
-        assert!(again < LARGE / 20, "{again} bytes were sent twice");
-    }
-
-    #[tokio::test]
-    async fn one_is_enough_where_more_are_not_wanted_or_not_to_be_had() {
-        for (name, maximum, step) in
-            [("by parameter", 1, slow()), ("no ranges", 6, slow().header("Accept-Ranges", "none"))]
-        {
-            let large = Large::of(12 * MEGABYTE).await;
-            large.fixture.route(&large.blob, [step]);
-            pull_with(&large, maximum).await.expect(name);
-            large.expect_file(name);
-            assert_eq!(large.ranges(), [None], "{name}");
-        }
-    }
-
-    #[tokio::test]
-    async fn a_server_that_takes_back_its_word_is_asked_as_before() {
-        for (name, second) in [
-            ("all of it", None),
-            ("416", Some(Step::status(416))),
-            ("503", Some(Step::status(503))),
-            ("403", Some(Step::status(403))),
-            ("429", Some(Step::status(429).header("Retry-After", "1"))),
-            ("no answer", Some(Step { close_before_response: true, ..Step::default() })),
-            ("another part", Some(Step { status: Some(206), ..Step::pass() }.header("Content-Range", "bytes 0-9/10"))),
-        ] {
-            let large = Large::of(16 * MEGABYTE).await;
-            large.fixture.route(&large.blob, [slow(), second.unwrap_or_else(|| large.whole())]);
-            pull_with(&large, 6).await.unwrap_or_else(|error| panic!("{name}: {error}"));
-            large.expect_file(name);
-        }
-    }
-
-    #[tokio::test]
-    async fn cuts_do_not_stop_it() {
-        let large = Large::of(LARGE).await;
-        large.fixture.route(&large.blob, [Step { cut_after: Some(3 * MEGABYTE), ..slow() }]);
-        pull_with(&large, 6).await.expect("a file");
-        large.expect_file("cut");
-        assert!(connections(&large) > 4);
-    }
+#[tokio::test]
+async fn a_disk_without_room_is_told_before_the_download() {
+    let fixture = Fixture::new().await;
+    fixture.put_older_file();
+    let served = fixture.serve(lying_layer(None, Some(1 << 60)));
+    let error = fixture.pull(&fixture.client(), "a/b").await.expect_err("an exabyte");
+    assert_eq!(error.kind(), ErrorKind::File);
+    assert!(error.to_string().contains("It needs 1152921504606846976 bytes more, and the disk has "), "{error}");
+    fixture.expect_older_file();
+    let layer = &served.layers[0][0].digest;
+    assert!(fixture.registry.log("a/b").iter().all(|request| !request.path.ends_with(layer)), "nothing was asked for");
 }

@@ -62,12 +62,12 @@ struct Row {
 }
 
 impl Row {
-    fn measure_next(&mut self, stage: &Stage<'_>, server: &FarServer, round: usize) {
+    fn measure_next(&mut self, stage: &Stage<'_>, server: &FarServer, round: usize, rounds: usize) {
         if let Ok(pairs) = &mut self.pairs {
             match pair(stage, server, self.variant.contender, round) {
                 Ok(pair) => {
                     println!(
-                        "{}  {:6.2} s uncut, {:6.2} s cut  {}",
+                        "{}/{rounds}  {:6.2} s uncut, {:6.2} s cut  {}",
                         round + 1,
                         pair.uncut.seconds,
                         pair.cut.seconds,
@@ -76,7 +76,7 @@ impl Row {
                     pairs.push(pair);
                 }
                 Err(error) => {
-                    println!("{}  {} failed: {error:#}", round + 1, self.variant.name());
+                    println!("{}/{rounds}  {} failed: {error:#}", round + 1, self.variant.name());
                     self.pairs = Err(error);
                 }
             }
@@ -106,7 +106,7 @@ pub(super) fn measure(bench: &Bench<'_>) -> Result<Section> {
         for position in 0..rows.len() {
             let row = &mut rows[turn(position, round, VARIANTS.len())];
             stage.connections = row.variant.connections;
-            row.measure_next(&stage, &server, round);
+            row.measure_next(&stage, &server, round, rounds);
         }
     }
     Ok(Section {

@@ -84,3 +84,38 @@ impl Report {
 pub(super) fn megabytes(bytes: f64) -> f64 {
     bytes / 1e6
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::host::Host;
+    use super::{Goal, Report, Section};
+
+    #[test]
+    fn the_document_has_the_goals_of_all_sections_before_their_figures_and_says_how_and_where() {
+        let section = |title, figures: &str, is_met| Section {
+            title,
+            setting: "A layer.".to_owned(),
+            goals: vec![Goal { what: "it is fast".to_owned(), result: "1.5".to_owned(), is_met }],
+            figures: format!("{figures}\n"),
+            method: vec![format!("**{figures}** by a watch.")],
+            facts: vec![(format!("{title} server"), "1.0".to_owned())],
+            others: 0.0,
+        };
+        let host =
+            Host { date: "2025-01-01".to_owned(), commit: "abc".to_owned(), facts: vec![("curl", "8.0".to_owned())] };
+        let sections = vec![section("Near", "seconds", true), section("Far", "ratios", false)];
+        let document = Report { sections, host }.document();
+        let mut rest = document.as_str();
+        for part in [
+            "2025-01-01 at commit abc",
+            "| Near | it is fast | 1.5 | met |\n| Far | it is fast | 1.5 | not met |\n\n",
+            "## Near\n\nA layer.\n\nseconds\n\n## Far\n\nA layer.\n\nratios\n\n",
+            "## How it is measured\n\n### Near\n\n- **seconds** by a watch.\n\n### Far\n\n- **ratios** by a watch.\n\n",
+            "## Where\n\n| | |\n| --- | --- |\n| curl | 8.0 |\n| Near server | 1.0 |\n| Far server | 1.0 |\n",
+        ] {
+            let (_, after) = rest.split_once(part).unwrap_or_else(|| panic!("{part:?} is not in {rest:?}"));
+            rest = after;
+        }
+        assert_eq!(rest, "");
+    }
+}

@@ -13,4 +13,5 @@ $ProgressPreference = 'SilentlyContinue'
 Import-Module $Module
 [Console]::Out.WriteLine('ready')
 [void] [Console]::In.ReadLine()
-Get-DockerImage @PSBoundParameters
+# The digest alone: a program's standard output has the information stream too.
+Get-DockerImage @PSBoundParameters 6> $null

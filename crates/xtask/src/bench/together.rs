@@ -23,8 +23,9 @@ const PROCESSES: usize = 20;
 /// For the shells, each of which needs memory of its own.
 const LAYER_MIB_IN_POWERSHELL: u64 = 96;
 
-/// How many times the layer may be sent.
-const GOAL_SENT: f64 = 1.01;
+/// How many times the layer may be sent: once, and what is on its way when the one process that fetches it goes over from
+/// one connection to several.
+const GOAL_SENT: f64 = 1.05;
 
 /// What the processes have in common.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -197,21 +198,25 @@ fn fetch(
     let begin = if contender == Contender::Module { Begin::WhenInputCloses } else { Begin::AtStart };
     let crowd = crowd::run(commands.collect(), begin);
 
-    let digests = crowd.outcomes.iter().map(|outcome| outcome.as_ref().map(|told| told.trim_start_matches("sha256:")));
-    let mut failed = 0;
-    for digest in digests {
-        match digest {
-            Ok(digest) if digest == stage.image.layer_hex() => continue,
-            Ok(other) => println!("A process told the digest {other:?}"),
-            Err(error) => println!("A process failed: {error:#}"),
-        }
-        failed += 1;
+    let failures: Vec<String> =
+        crowd.outcomes.iter().filter_map(|outcome| failure(outcome, stage.image.layer_hex())).collect();
+    if let Some(first) = failures.first() {
+        println!("{} of {processes} processes failed, the first: {first}", failures.len());
     }
     let wrong = what_is_wrong(&stage.output(), &destinations, stage.image.layer_hex())?;
     for line in &wrong {
         println!("{line}");
     }
-    Ok(Fetched { seconds: crowd.seconds, failed, wrong, traffic: server.traffic()? })
+    Ok(Fetched { seconds: crowd.seconds, failed: failures.len(), wrong, traffic: server.traffic()? })
+}
+
+/// Why a process has not done what it should.
+fn failure(outcome: &Result<String>, layer_hex: &str) -> Option<String> {
+    match outcome {
+        Ok(told) if told.trim_start_matches("sha256:") == layer_hex => None,
+        Ok(told) => Some(format!("it told the digest {told:?}")),
+        Err(error) => Some(format!("{error:#}")),
+    }
 }
 
 fn command(stage: &Stage<'_>, contender: Contender, destination: &Path) -> Command {

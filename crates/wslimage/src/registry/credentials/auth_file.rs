@@ -238,6 +238,17 @@ mod tests {
         }
     }
 
+    #[test]
+    fn fuzz_auth_file() {
+        crate::fuzz::check("auth_file", |document| {
+            if let Ok(file) = AuthFile::parse(document) {
+                for (_, entry) in file.entries() {
+                    let _ = entry.login();
+                }
+            }
+        });
+    }
+
     proptest! {
         #[test]
         fn no_bytes_make_the_parser_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {

@@ -69,10 +69,9 @@ impl Search<'_> {
             Some(login) => Some(login),
             None => podman_auth::find(self).await?,
         };
-        self.job.verbose(match &login {
-            Some(login) => format!("The login for {} comes from {}", self.registry, login.source),
-            None => format!("No login for {} is set up on this machine", self.registry),
-        });
+        if let Some(login) = &login {
+            self.job.verbose(format!("The login for {} comes from {}", self.registry, login.source));
+        }
         Ok(login.map(|login| login.credential))
     }
 

@@ -238,6 +238,18 @@ fn the_environment_names_the_file() {
     assert_eq!(places(&nothing, "a.example/x"), ["a.example/x*"]);
 }
 
+#[test]
+fn fuzz_registries_conf() {
+    let reference: crate::reference::Reference = "registry.example/a/b".parse().expect("a reference");
+    crate::fuzz::check("registries_conf", |document| {
+        let text = String::from_utf8_lossy(document);
+        match file::parse(Path::new("registries.conf"), &text) {
+            Ok(entries) => drop(RegistriesConf { entries }.endpoints(reference.repository())),
+            Err(error) => crate::fuzz::expect_printable(&error),
+        }
+    });
+}
+
 proptest! {
     #[test]
     fn no_file_makes_the_parser_panic(text in "\\PC{0,200}") {

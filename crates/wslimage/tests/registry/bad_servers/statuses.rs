@@ -150,6 +150,7 @@ async fn a_wait_that_makes_no_sense_is_not_waited_for() {
         wait("Wed, 99 Foo 2015 77:28:00 GMT", 3),
         wait("18446744073709551615", 1),
         wait("86400", 1),
+        wait("Fri, 31 Dec 9999 23:59:59 GMT", 1),
     ])
     .await;
     // Waits are added up.
