@@ -102,7 +102,7 @@
             Where = @(
                 @{ Aspect = 'output'; Case = 'layer cut'; Original = ''; Module = '\[0\] System\.String f8e7\w+' }
                 @{ Aspect = 'error'; Case = 'layer cut'; Original = 'System\.Management\.Automation\.MethodInvocationException .*'; Module = '' }
-                @{ Aspect = 'lines'; Case = 'layer cut'; Pattern = '\n\\ud83c\\udf89 .*$'; Replacement = '' }
+                @{ Aspect = 'lines'; Case = 'layer cut'; Original = '.*'; Module = '.*\n\\ud83c\\udf89 .*' }
                 @{ Aspect = 'files'; Case = 'layer cut'; Original = 'rootfs\.tar\.gz 5 .*'; Module = 'rootfs\.tar\.gz 17 f8e7\w+' }
             )
         }
