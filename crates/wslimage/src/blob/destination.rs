@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read as _, Seek as _, SeekFrom};
+use std::mem;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -14,6 +15,8 @@ use crate::progress::Job;
 
 /// How often a partial file that another process works on is looked at again.
 const LOCK_INTERVAL: Duration = Duration::from_millis(100);
+/// So often a folder is made again that somebody removes at once.
+const FOLDER_ATTEMPTS: usize = 10;
 const MAKE_ROOM: &str = "Make room on the disk, or name a file on another.";
 
 /// Where a file is to be put.
@@ -75,17 +78,23 @@ impl Destination {
     /// Opens `NAME.partial` beside it, as it was left, for this process alone, and makes the folder where it is missing.
     /// While another process works on it, this one waits.
     pub(crate) async fn open_partial(&self, job: &Job) -> Result<PartialFile> {
-        let created_folders = CreatedFolders::up_to(&self.path)?;
+        let mut created_folders = CreatedFolders::up_to(&self.path)?;
         let partial = self.partial_path();
         let mut is_told = false;
+        let mut folders_made_again = 0;
         let file = loop {
-            let file = OpenOptions::new()
-                .read(true)
-                .write(true)
-                .create(true)
-                .truncate(false)
-                .open(&partial)
-                .map_err(|error| not_created(&self.path, error))?;
+            let opened = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&partial);
+            let file = match opened {
+                Ok(file) => file,
+                // Whoever made the folder has removed it again, as it was left empty.
+                Err(error) if error.kind() == io::ErrorKind::NotFound && folders_made_again < FOLDER_ATTEMPTS => {
+                    folders_made_again += 1;
+                    drop(mem::take(&mut created_folders));
+                    created_folders = CreatedFolders::up_to(&self.path)?;
+                    continue;
+                }
+                Err(error) => return Err(not_created(&self.path, error)),
+            };
             match file.try_lock() {
                 // Whoever had it before may have renamed or removed it between the opening and the lock.
                 Ok(()) if is_at(&file, &partial) => break file,
@@ -103,8 +112,8 @@ impl Destination {
         };
         let mark = with_suffix(&partial, ".digest");
         Ok(PartialFile {
-            file,
             partial: RemovedUnlessKept { path: partial, mark, is_kept: false },
+            file,
             destination: self.path.clone(),
             created_folders,
         })
@@ -123,9 +132,9 @@ fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
 
 /// A file in the making. Beside it lies `NAME.partial.digest`, which says of what. Dropped before [`PartialFile::publish`], it is gone, and the folders made for it too.
 pub(crate) struct PartialFile {
-    // In the order of the fields: closed, removed, then the folders, which must be empty.
-    file: File,
+    // In the order of the fields: removed while the lock is held, closed, then the folders, which must be empty.
     partial: RemovedUnlessKept,
+    file: File,
     destination: PathBuf,
     created_folders: CreatedFolders,
 }
@@ -205,10 +214,10 @@ impl PartialFile {
     /// Flushes the file and gives it its final name, in the place of what was there.
     pub(crate) fn publish(mut self) -> Result<()> {
         self.file.sync_all().map_err(|error| self.write_error(error))?;
+        // Before the renaming: after it, the mark is that of whoever comes next.
+        let _ = fs::remove_file(&self.partial.mark);
         fs::rename(&self.partial.path, &self.destination).map_err(|error| self.write_error(error))?;
         self.partial.is_kept = true;
-        // One that stays says nothing: there are no bytes beside it.
-        let _ = fs::remove_file(&self.partial.mark);
         self.created_folders.0.clear();
         Ok(())
     }
@@ -223,9 +232,10 @@ struct RemovedUnlessKept {
 impl Drop for RemovedUnlessKept {
     fn drop(&mut self) {
         if !self.is_kept {
-            // What cannot be removed now is overwritten by the next try.
-            let _ = fs::remove_file(&self.path);
+            // What cannot be removed now is overwritten by the next try. The mark first: without the file, it is that of
+            // whoever comes next.
             let _ = fs::remove_file(&self.mark);
+            let _ = fs::remove_file(&self.path);
         }
     }
 }
@@ -283,4 +293,42 @@ fn unusable(path: &Path, reason: &str) -> Error {
 
 fn not_created(path: &Path, error: io::Error) -> Error {
     unusable(path, &error.to_string()).caused_by(error)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use super::*;
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+    async fn who_gives_a_partial_file_up_takes_nothing_from_whoever_comes_next() {
+        let folder = tempfile::TempDir::new().expect("a folder");
+        // Its folder is made and removed by turns, too.
+        let destination = Destination::new(&folder.path().join("made/for/it.tar.gz")).expect("a destination");
+        let digest: Digest = format!("sha256:{:064}", 0).parse().expect("a digest");
+        let workers: Vec<_> = (0..4)
+            .map(|worker| {
+                let (destination, digest) = (destination.clone(), digest.clone());
+                tokio::spawn(async move {
+                    for _ in 0..1000 {
+                        let mut partial = destination.open_partial(&Job::default()).await?;
+                        partial.begin(&digest)?;
+                        if worker % 2 == 0 {
+                            drop(partial);
+                        } else {
+                            partial.file().write_all(b"content").expect("the partial file is written");
+                            partial.publish()?;
+                            // Its folder is empty again, and may go.
+                            let _ = fs::remove_file(destination.path());
+                        }
+                    }
+                    Ok::<_, Error>(())
+                })
+            })
+            .collect();
+        for worker in workers {
+            worker.await.expect("a worker").expect("each has its own file");
+        }
+    }
 }
