@@ -7,11 +7,11 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use clap::Parser;
+use clap::{Parser, ValueEnum};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use wslimage::{
-    CancellationToken, Client, ClientOptions, Credential, Error, ErrorKind, ExposeSecret, ImageRequest, Job, Notice,
-    Observer, Platform, Reference, SecretString,
+    CancellationToken, Client, ClientOptions, Credential, Error, ErrorKind, ExposeSecret, Format, ImageRequest, Job,
+    Notice, Observer, Platform, Reference, SecretString,
 };
 
 /// Fetches a container image into one archive that `wsl --import` takes.
@@ -19,7 +19,14 @@ use wslimage::{
 #[command(version)]
 struct Arguments {
     /// The image, as docker writes it: alpine, ghcr.io/owner/name:tag, name@sha256:…
-    reference: Reference,
+    #[arg(required_unless_present = "path", conflicts_with = "path")]
+    reference: Option<Reference>,
+    /// Instead of a registry: an OCI image layout, or what docker save or podman save has written.
+    #[arg(long, value_name = "PATH")]
+    path: Option<PathBuf>,
+    /// Which image of PATH, where it holds several: its name, tag or digest.
+    #[arg(long, value_name = "SELECTION", requires = "path", conflicts_with = "reference")]
+    tag: Option<String>,
     /// The file to write; it is replaced only by a complete and verified one.
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,
@@ -35,9 +42,32 @@ struct Arguments {
     /// A PEM file with certificates to trust beside those of the operating system.
     #[arg(long, value_name = "FILE")]
     ca_certificate: Option<PathBuf>,
+    /// What to make: an archive, or the blob of the only layer as it is.
+    #[arg(long, value_enum, default_value_t)]
+    format: ArchiveFormat,
     /// The most connections that fetch the layer.
     #[arg(long, value_name = "N")]
     max_connections: Option<NonZeroUsize>,
+}
+
+#[derive(Clone, Copy, Default, ValueEnum)]
+enum ArchiveFormat {
+    #[default]
+    TarGz,
+    Tar,
+    TarXz,
+    Original,
+}
+
+impl From<ArchiveFormat> for Format {
+    fn from(format: ArchiveFormat) -> Self {
+        match format {
+            ArchiveFormat::TarGz => Self::TarGz,
+            ArchiveFormat::Tar => Self::Tar,
+            ArchiveFormat::TarXz => Self::TarXz,
+            ArchiveFormat::Original => Self::Original,
+        }
+    }
 }
 
 /// Parted here and not by clap, whose message would show the password.
@@ -111,9 +141,16 @@ async fn pull(arguments: Arguments, job: &Job) -> Result<String, Error> {
         maximum_connections: arguments.max_connections.map_or(defaults.maximum_connections, NonZeroUsize::get),
         ..defaults
     })?;
-    let mut request = ImageRequest::new(arguments.reference);
-    request.platform = arguments.platform.unwrap_or_default();
-    let image = wslimage::resolve(&client, request, job).await?;
-    let file = wslimage::pull(&client, &image, &arguments.output, job).await?;
+    let platform = arguments.platform.unwrap_or_default();
+    let image = match (arguments.path, arguments.reference) {
+        (Some(path), _) => wslimage::resolve_local(&path, arguments.tag.as_deref(), &platform, job).await?,
+        (None, Some(reference)) => {
+            wslimage::resolve(&client, ImageRequest { platform, ..ImageRequest::new(reference) }, job).await?
+        }
+        // clap has seen to it that there is one.
+        (None, None) => return Err(Error::new(ErrorKind::InvalidArgument, "No image was named")),
+    };
+    let options = wslimage::PullOptions { format: arguments.format.into(), ..wslimage::PullOptions::default() };
+    let file = wslimage::pull(&client, &image, &arguments.output, options, job).await?;
     Ok(file.digest().to_string())
 }

@@ -34,6 +34,10 @@ pub(crate) enum Hasher {
 }
 
 impl Hasher {
+    pub(crate) fn sha256() -> Self {
+        Self::Sha256(Sha256::new())
+    }
+
     /// A hasher whose result can be compared with `digest`.
     pub(crate) fn for_digest(digest: &Digest) -> Result<Self> {
         match digest.algorithm() {
@@ -69,7 +73,7 @@ impl Hasher {
     }
 }
 
-fn hexadecimal(bytes: &[u8]) -> String {
+pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
     bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
         // Writing to a String cannot fail.
         let _ = write!(text, "{byte:02x}");

@@ -242,6 +242,11 @@ pub(crate) fn printable(text: &str) -> String {
     shown(text, LONGEST)
 }
 
+/// A line with text of a server or of a file in it.
+pub(crate) fn printable_line(text: &str) -> String {
+    shown(text, LONGEST_TARGET)
+}
+
 /// At most `longest` characters of `text`, a dot in the place of each that drives a terminal or hides something.
 fn shown(text: &str, longest: usize) -> String {
     let mut shown: String =

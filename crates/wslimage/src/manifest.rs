@@ -2,8 +2,10 @@
 //!
 //! Docker's schema 2 has the same members under other media types, so one reader serves both.
 
+use std::collections::HashMap;
+
 use oci_spec::image::{Digest, MediaType};
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 use crate::digest;
@@ -29,13 +31,62 @@ pub(crate) struct IndexEntry {
     pub(crate) digest: Digest,
     pub(crate) size: u64,
     pub(crate) platform: Option<Platform>,
+    #[serde(default, deserialize_with = "text")]
+    artifact_type: Option<String>,
+    #[serde(default, deserialize_with = "texts")]
+    annotations: HashMap<String, String>,
 }
 
 impl IndexEntry {
+    /// The entry for a document that no index names.
+    pub(crate) fn of(digest: Digest, size: u64) -> Self {
+        Self { media_type: None, digest, size, platform: None, artifact_type: None, annotations: HashMap::new() }
+    }
+
+    pub(crate) fn media_type(&self) -> Option<&str> {
+        self.media_type.as_deref().and_then(media_type)
+    }
+
+    pub(crate) fn annotation(&self, name: &str) -> Option<&str> {
+        self.annotations.get(name).map(String::as_str)
+    }
+
+    /// Whether it leads to something that goes with an image, and says so: a signature, an attestation (BuildKit,
+    /// attestation-storage.md), something that is no manifest.
+    pub(crate) fn is_beside_images(&self) -> bool {
+        let is_of_images = |media_type: &str| {
+            [MediaType::ImageIndex.as_ref(), MediaType::ImageManifest.as_ref(), DOCKER_MANIFEST_LIST, DOCKER_MANIFEST]
+                .contains(&media_type)
+        };
+        self.annotation("vnd.docker.reference.type") == Some("attestation-manifest")
+            || self.artifact_type.as_deref().is_some_and(|artifact_type| !artifact_type.is_empty())
+            || self.media_type().is_some_and(|media_type| !is_of_images(media_type))
+    }
+
     /// What is asked for in `Accept`.
     pub(crate) fn accepted(&self) -> String {
-        self.media_type.as_deref().and_then(media_type).map_or_else(accepted_media_types, str::to_owned)
+        self.media_type().map_or_else(accepted_media_types, str::to_owned)
     }
+}
+
+/// A member that is of no use where it is no text, and then no reason to fail.
+fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    Ok(match serde_json::Value::deserialize(deserializer)? {
+        serde_json::Value::String(text) => Some(text),
+        _ => None,
+    })
+}
+
+/// The texts among the members of an object.
+fn texts<'de, D: Deserializer<'de>>(deserializer: D) -> Result<HashMap<String, String>, D::Error> {
+    let serde_json::Value::Object(members) = serde_json::Value::deserialize(deserializer)? else {
+        return Ok(HashMap::new());
+    };
+    let texts = members.into_iter().filter_map(|(name, value)| match value {
+        serde_json::Value::String(text) => Some((name, text)),
+        _ => None,
+    });
+    Ok(texts.collect())
 }
 
 /// `text` where it is a media type (RFC 6838 section 4.2): what is none would spoil the request.
@@ -93,6 +144,10 @@ pub(crate) struct ConfigDescriptor {
 }
 
 impl ConfigDescriptor {
+    pub(crate) fn media_type(&self) -> Option<&str> {
+        self.media_type.as_deref().filter(|media_type| !media_type.is_empty())
+    }
+
     /// What is asked for in `Accept`.
     pub(crate) fn accepted(&self) -> &str {
         self.media_type.as_deref().and_then(media_type).unwrap_or("*/*")
@@ -108,6 +163,8 @@ pub(crate) enum Document {
 pub(crate) struct ImageManifest {
     pub(crate) config: ConfigDescriptor,
     pub(crate) layers: Vec<Layer>,
+    /// What it is, where it says so and is no image (OCI image-spec, manifest.md, "artifactType").
+    pub(crate) artifact_type: Option<String>,
 }
 
 /// Reads an index or a manifest, told apart by their members: servers send wrong types.
@@ -122,6 +179,8 @@ pub(crate) fn parse_document(json: &[u8], content_type: Option<&str>) -> Result<
         layers: Option<&'a RawValue>,
         #[serde(borrow)]
         config: Option<&'a RawValue>,
+        #[serde(default, deserialize_with = "text")]
+        artifact_type: Option<String>,
     }
     let members: Members<'_> = serde_json::from_slice(json).map_err(|error| not_json(json, content_type, &error))?;
     if members.schema_version == Some(1) || content_type.is_some_and(|t| t.starts_with(DOCKER_SCHEMA_1)) {
@@ -154,7 +213,8 @@ pub(crate) fn parse_document(json: &[u8], content_type: Option<&str>) -> Result<
     }
     let config =
         members.config.ok_or_else(|| Error::new(ErrorKind::InvalidResponse, "the image manifest names no config"))?;
-    Ok(Document::Manifest(ImageManifest { config: parse_member(config, "config")?, layers }))
+    let config = parse_member(config, "config")?;
+    Ok(Document::Manifest(ImageManifest { config, layers, artifact_type: members.artifact_type }))
 }
 
 /// The media type that a manifest gives itself, if it is one.
@@ -204,6 +264,24 @@ pub(crate) fn config_platform(config: &[u8]) -> Result<Platform> {
             format!("the image config cannot be read: {}", printable(&error.to_string())),
         )
     })
+}
+
+/// The digests of the layers' plain bytes that a config names (`rootfs.diff_ids`); none where it names them in no form
+/// that can be read.
+pub(crate) fn config_diff_ids(config: &[u8]) -> Vec<Digest> {
+    #[derive(Deserialize)]
+    struct Config {
+        rootfs: RootFs,
+    }
+    #[derive(Deserialize)]
+    struct RootFs {
+        diff_ids: Vec<DiffId>,
+    }
+    #[derive(Deserialize)]
+    struct DiffId(#[serde(deserialize_with = "digest::deserialize")] Digest);
+    serde_json::from_slice::<Config>(config)
+        .map(|config| config.rootfs.diff_ids.into_iter().map(|DiffId(digest)| digest).collect())
+        .unwrap_or_default()
 }
 
 #[cfg(test)]

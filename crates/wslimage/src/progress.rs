@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, printable_line};
 
 /// The part of the job that is being done. The values cross the C ABI and never change meaning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -19,7 +19,7 @@ pub enum Stage {
     Resolving = 2,
     /// The bytes of layers arrive.
     Downloading = 3,
-    /// The file is verified, flushed and given its name.
+    /// An archive is written, if one has to be made; the file is verified, flushed and given its name.
     Finishing = 4,
     /// All is done.
     Done = 5,
@@ -57,6 +57,11 @@ pub trait Observer: Send + Sync {
         let _ = (layer, bytes);
     }
 
+    /// `bytes` of an archive of about `total` are written so far; not told where the file is a blob as it came.
+    fn wrote(&self, bytes: u64, total: u64) {
+        let _ = (bytes, total);
+    }
+
     /// A line worth showing.
     fn notice(&self, notice: Notice) {
         let _ = notice;
@@ -72,6 +77,8 @@ impl Observer for Silent {}
 pub struct Job {
     observer: Arc<dyn Observer>,
     cancellation: CancellationToken,
+    /// The index of the layer that it works on.
+    layer: usize,
 }
 
 impl Default for Job {
@@ -83,19 +90,47 @@ impl Default for Job {
 impl Job {
     /// A job that `observer` watches and `cancellation` ends.
     pub fn new(observer: Arc<dyn Observer>, cancellation: CancellationToken) -> Self {
-        Self { observer, cancellation }
+        Self { observer, cancellation, layer: 0 }
     }
 
     pub(crate) fn observer(&self) -> &dyn Observer {
         &*self.observer
     }
 
+    /// The part of it that works on the layer at `index`.
+    pub(crate) fn for_layer(&self, index: usize) -> Self {
+        Self { layer: index, ..self.clone() }
+    }
+
+    /// A part of it that can be cancelled without the rest.
+    pub(crate) fn child(&self) -> Self {
+        Self { cancellation: self.cancellation.child_token(), ..self.clone() }
+    }
+
+    pub(crate) fn cancel(&self) {
+        self.cancellation.cancel();
+    }
+
+    /// `bytes` more of its layer have arrived.
+    pub(crate) fn advanced(&self, bytes: u64) {
+        self.observer.advanced(self.layer, bytes);
+    }
+
+    /// `bytes` of its layer, told before, have to be fetched again.
+    pub(crate) fn withdrew(&self, bytes: u64) {
+        self.observer.withdrew(self.layer, bytes);
+    }
+
+    pub(crate) fn expect_not_cancelled(&self) -> Result<()> {
+        if self.is_cancelled() { Err(Error::cancelled()) } else { Ok(()) }
+    }
+
     pub(crate) fn verbose(&self, line: String) {
-        self.observer.notice(Notice::Verbose(line));
+        self.observer.notice(Notice::Verbose(printable_line(&line)));
     }
 
     pub(crate) fn warning(&self, line: String) {
-        self.observer.notice(Notice::Warning(line));
+        self.observer.notice(Notice::Warning(printable_line(&line)));
     }
 
     pub(crate) fn is_cancelled(&self) -> bool {

@@ -1,7 +1,7 @@
 //! Bytes to serve, from memory or from a file, and their digest.
 
 use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io::{self, BufRead as _, BufReader, Read, Seek, SeekFrom};
 use std::ops::Range;
 use std::path::Path;
 use std::pin::Pin;
@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
+use flate2::read::MultiGzDecoder;
 use ring::digest::{Context as Hash, SHA256};
 use tokio::task::{JoinHandle, spawn_blocking};
 
@@ -44,15 +45,29 @@ impl Content {
 
     /// `sha256:` and hexadecimal digits. Blocks while a file is read.
     pub(crate) fn digest(&self) -> Result<String> {
-        let mut hash = Hash::new(&SHA256);
+        self.open().and_then(hash).map_err(|source| self.failed(source))
+    }
+
+    /// The digest of what gzip has compressed in it; `None` when it is no gzip file, or a damaged one. Blocks.
+    pub(crate) fn plain_digest(&self) -> Result<Option<String>> {
+        let mut reader = BufReader::new(self.open().map_err(|source| self.failed(source))?);
+        let is_gzip = reader.fill_buf().map_err(|source| self.failed(source))?.starts_with(&[0x1f, 0x8b]);
+        Ok(is_gzip.then(|| hash(MultiGzDecoder::new(reader)).ok()).flatten())
+    }
+
+    fn open(&self) -> io::Result<Box<dyn Read + '_>> {
         match self {
-            Self::Memory(bytes) => hash.update(bytes),
-            Self::File { path, .. } => {
-                hash_file(path, &mut hash).map_err(|source| Error::File { path: path.to_path_buf(), source })?
-            }
+            Self::Memory(bytes) => Ok(Box::new(&bytes[..])),
+            Self::File { path, .. } => Ok(Box::new(File::open(path)?)),
         }
-        let digits: String = hash.finish().as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
-        Ok(format!("sha256:{digits}"))
+    }
+
+    fn failed(&self, source: io::Error) -> Error {
+        let path = match self {
+            Self::Memory(_) => Path::new("a blob in memory"),
+            Self::File { path, .. } => path,
+        };
+        Error::File { path: path.to_owned(), source }
     }
 
     /// At most `range` of it, in memory.
@@ -88,15 +103,17 @@ fn within(bytes: &Bytes, range: &Range<u64>) -> Range<usize> {
     range.start.min(end) as usize..end as usize
 }
 
-fn hash_file(path: &Path, hash: &mut Hash) -> io::Result<()> {
-    let mut file = File::open(path)?;
+fn hash(mut content: impl Read) -> io::Result<String> {
+    let mut hash = Hash::new(&SHA256);
     let mut buffer = vec![0; PIECE];
     loop {
-        match file.read(&mut buffer)? {
-            0 => return Ok(()),
+        match content.read(&mut buffer)? {
+            0 => break,
             count => hash.update(&buffer[..count]),
         }
     }
+    let digits: String = hash.finish().as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+    Ok(format!("sha256:{digits}"))
 }
 
 fn read_piece(file: &mut File, length: usize) -> io::Result<Bytes> {

@@ -49,7 +49,7 @@ impl Blob {
     }
 
     /// Puts the blob into the repository and tells how a manifest refers to it.
-    pub(crate) fn store(&self, store: &Store, repository: &str, media_type: &str) -> Result<Descriptor> {
+    pub(crate) fn store(&self, store: &Store, repository: &str, media_type: &str) -> Result<StoredBlob> {
         let (content, true_digest) = match (&self.text, &self.base64, &self.file) {
             (Some(text), None, None) => memory(text.clone().into())?,
             (None, Some(base64), None) => {
@@ -61,9 +61,17 @@ impl Blob {
         };
         let digest = self.digest.clone().unwrap_or(true_digest);
         let size = self.size.unwrap_or(content.length());
+        let media_type = self.media_type.clone().unwrap_or(media_type.to_owned());
+        let diff_id = content.plain_digest()?.unwrap_or_else(|| digest.clone());
         store.put_blob(repository, &digest, content);
-        Ok(Descriptor { media_type: self.media_type.clone().unwrap_or(media_type.to_owned()), digest, size })
+        Ok(StoredBlob { descriptor: Descriptor { media_type, digest, size }, diff_id })
     }
+}
+
+/// A blob in a repository.
+pub(crate) struct StoredBlob {
+    pub(crate) descriptor: Descriptor,
+    diff_id: String,
 }
 
 fn memory(bytes: Bytes) -> Result<(Content, String)> {
@@ -118,7 +126,7 @@ pub struct Platform {
     /// The entry's `platform` in the index; members that are null are left out. `None`: the entry has none.
     pub platform: Option<Map<String, Value>>,
     /// The config. Default: one with `created`, `os`, `architecture`, `config.Labels`, `history` and `rootfs`, whose
-    /// `diff_ids` are the digests of the layers as they are served.
+    /// `diff_ids` are the digests of what is in gzip layers, and of other layers as they are served.
     pub config: Option<Value>,
     /// The config as exact text, JSON or not. Wins over `config`.
     pub config_text: Option<String>,
@@ -145,7 +153,7 @@ impl Platform {
         Self::new("linux", "amd64", layers)
     }
 
-    fn config_bytes(&self, platform: Option<&Map<String, Value>>, layers: &[Descriptor]) -> Bytes {
+    fn config_bytes(&self, platform: Option<&Map<String, Value>>, layers: &[StoredBlob]) -> Bytes {
         if let Some(text) = &self.config_text {
             return text.clone().into();
         }
@@ -156,7 +164,7 @@ impl Platform {
                 "os": member("os", "linux"),
                 "architecture": member("architecture", "amd64"),
                 "config": {"Labels": {"org.opencontainers.image.title": "an image for tests"}},
-                "rootfs": {"type": "layers", "diff_ids": layers.iter().map(|it| &it.digest).collect::<Vec<_>>()},
+                "rootfs": {"type": "layers", "diff_ids": layers.iter().map(|it| &it.diff_id).collect::<Vec<_>>()},
                 "history": layers.iter().map(|_| json!({"created_by": "ADD rootfs /"})).collect::<Vec<_>>(),
             });
             if let Some(variant) = platform.and_then(|it| it.get("variant")) {
@@ -238,7 +246,7 @@ impl Image {
         store: &Store,
         digests: &mut ImageDigests,
     ) -> Result<Value> {
-        let layers: Vec<Descriptor> = platform
+        let stored: Vec<StoredBlob> = platform
             .layers
             .list()
             .iter()
@@ -248,7 +256,8 @@ impl Image {
             let members = platform.iter().filter(|(_, value)| !value.is_null());
             members.map(|(name, value)| (name.clone(), value.clone())).collect::<Map<_, _>>()
         });
-        let (content, digest) = memory(platform.config_bytes(named.as_ref(), &layers))?;
+        let (content, digest) = memory(platform.config_bytes(named.as_ref(), &stored))?;
+        let layers: Vec<Descriptor> = stored.into_iter().map(|blob| blob.descriptor).collect();
         let config = Descriptor { media_type: types.config.to_owned(), digest, size: content.length() };
         store.put_blob(&self.repository, &config.digest, content);
 

@@ -120,7 +120,7 @@ impl State {
         if blob.repository.is_empty() {
             return Err(Error::Invalid("a blob has a repository".to_owned()));
         }
-        blob.blob.store(&self.store, &blob.repository, "application/octet-stream")
+        blob.blob.store(&self.store, &blob.repository, "application/octet-stream").map(|stored| stored.descriptor)
     }
 
     /// Starts a listener and returns its host and port.

@@ -3,7 +3,6 @@
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read as _, Seek as _, SeekFrom};
-use std::mem;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -16,8 +15,24 @@ use crate::progress::Job;
 /// How often a partial file that another process works on is looked at again.
 const LOCK_INTERVAL: Duration = Duration::from_millis(100);
 /// So often a folder is made again that somebody removes at once.
-const FOLDER_ATTEMPTS: usize = 10;
+const FOLDER_ATTEMPTS: usize = 200;
+const FOLDER_INTERVAL: Duration = Duration::from_millis(1);
+/// What is less than this is not worth files that stay, in bytes.
+pub(crate) const WORTH_KEEPING: u64 = 1024 * 1024;
 const MAKE_ROOM: &str = "Make room on the disk, or name a file on another.";
+
+/// Which file is locked while a partial file is worked on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Locked {
+    /// The partial file itself.
+    Partial,
+    /// `NAME.partial.lock`, which is there as long as the lock.
+    Beside,
+}
+
+/// A lock on Windows keeps everybody from reading, also this process by another handle (LockFileEx), and layers are read
+/// while they arrive.
+const LOCKED: Locked = if cfg!(windows) { Locked::Beside } else { Locked::Partial };
 
 /// Where a file is to be put.
 #[derive(Clone, Debug)]
@@ -78,45 +93,68 @@ impl Destination {
     /// Opens `NAME.partial` beside it, as it was left, for this process alone, and makes the folder where it is missing.
     /// While another process works on it, this one waits.
     pub(crate) async fn open_partial(&self, job: &Job) -> Result<PartialFile> {
-        let mut created_folders = CreatedFolders::up_to(&self.path)?;
+        self.open_partial_locked_by(LOCKED, job).await
+    }
+
+    async fn open_partial_locked_by(&self, locked: Locked, job: &Job) -> Result<PartialFile> {
         let partial = self.partial_path();
+        let mark = with_suffix(&partial, ".digest");
+        let lock = match locked {
+            Locked::Partial => partial.clone(),
+            Locked::Beside => with_suffix(&partial, ".lock"),
+        };
         let mut is_told = false;
-        let mut folders_made_again = 0;
-        let file = loop {
-            let opened = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&partial);
-            let file = match opened {
-                Ok(file) => file,
-                // Whoever made the folder has removed it again, as it was left empty.
-                Err(error) if error.kind() == io::ErrorKind::NotFound && folders_made_again < FOLDER_ATTEMPTS => {
-                    folders_made_again += 1;
-                    drop(mem::take(&mut created_folders));
-                    created_folders = CreatedFolders::up_to(&self.path)?;
+        let mut attempts = 0;
+        let (lock_file, created_folders) = loop {
+            let (file, created_folders) = match self.open_in_folder(&lock) {
+                Ok(opened) => opened,
+                // Whoever made the folder removes it again, as it was left empty.
+                Err(error) if is_retried(&error, &lock) && attempts < FOLDER_ATTEMPTS => {
+                    attempts += 1;
+                    job.or_cancelled(tokio::time::sleep(FOLDER_INTERVAL)).await?;
                     continue;
                 }
                 Err(error) => return Err(not_created(&self.path, error)),
             };
             match file.try_lock() {
                 // Whoever had it before may have renamed or removed it between the opening and the lock.
-                Ok(()) if is_at(&file, &partial) => break file,
+                Ok(()) if is_at(&file, &lock) => break (file, created_folders),
                 Ok(()) => continue,
                 Err(TryLockError::WouldBlock) => {
                     if !is_told {
                         job.verbose(format!("Waiting for another process that writes {}...", self.path.display()));
                         is_told = true;
                     }
-                    drop(file);
+                    drop((file, created_folders));
                     job.or_cancelled(tokio::time::sleep(LOCK_INTERVAL)).await?;
                 }
                 Err(TryLockError::Error(error)) => return Err(not_created(&self.path, error)),
             }
         };
-        let mark = with_suffix(&partial, ".digest");
+        let (file, lock) = match locked {
+            Locked::Partial => (lock_file, None),
+            Locked::Beside => {
+                let lock = LockFile { path: lock, _file: lock_file };
+                (open(&partial).map_err(|error| not_created(&self.path, error))?, Some(lock))
+            }
+        };
         Ok(PartialFile {
             partial: RemovedUnlessKept { path: partial, mark, is_kept: false },
             file,
+            _lock: lock,
             destination: self.path.clone(),
             created_folders,
         })
+    }
+
+    fn open_in_folder(&self, path: &Path) -> io::Result<(File, CreatedFolders)> {
+        let created_folders = CreatedFolders::up_to(&self.path)?;
+        Ok((open(path)?, created_folders))
+    }
+
+    /// `NAME.layers` beside it, where the blobs of several layers lie until the archive is complete.
+    pub(crate) fn layers_folder(&self) -> PathBuf {
+        with_suffix(&self.path, ".layers")
     }
 
     fn partial_path(&self) -> PathBuf {
@@ -135,6 +173,7 @@ pub(crate) struct PartialFile {
     // In the order of the fields: removed while the lock is held, closed, then the folders, which must be empty.
     partial: RemovedUnlessKept,
     file: File,
+    _lock: Option<LockFile>,
     destination: PathBuf,
     created_folders: CreatedFolders,
 }
@@ -165,6 +204,13 @@ impl PartialFile {
             .map_err(|error| self.write_error(error))
     }
 
+    /// Empties it: only its lock is used.
+    pub(crate) fn begin_empty(&mut self) -> Result<()> {
+        // One that is not there says nothing.
+        let _ = fs::remove_file(&self.partial.mark);
+        self.file.set_len(0).map_err(|error| self.write_error(error))
+    }
+
     /// Fails where the disk has no room for `bytes` more.
     pub(crate) fn expect_room(&self, bytes: u64) -> Result<()> {
         let folder = self.partial.path.parent().unwrap_or(Path::new(""));
@@ -185,15 +231,24 @@ impl PartialFile {
     }
 
     /// Leaves it for a later run, where that is worth it, and says how many bytes it holds.
-    pub(crate) fn keep(&mut self) -> Option<u64> {
-        const WORTH: u64 = 1024 * 1024;
+    fn keep(&mut self) -> Option<u64> {
         let length = self.file.metadata().ok()?.len();
-        if length < WORTH || self.file.sync_all().is_err() {
+        if length < WORTH_KEEPING || self.file.sync_all().is_err() {
             return None;
         }
         self.partial.is_kept = true;
         self.created_folders.0.clear();
         Some(length)
+    }
+
+    /// Leaves what has arrived for a later run after `error`, which says so where it is worth it.
+    pub(crate) fn keep_after(mut self, error: Error) -> Error {
+        let Some(kept) = self.keep() else { return error };
+        match (error.kind(), error.recommended_action()) {
+            (ErrorKind::Cancelled, _) | (_, Some(_)) => error,
+            _ => error
+                .advice(format!("The {kept} bytes that have arrived are kept: the same command goes on from there.")),
+        }
     }
 
     /// `error` as it is told of this file.
@@ -221,6 +276,31 @@ impl PartialFile {
         self.created_folders.0.clear();
         Ok(())
     }
+
+    /// Gives `archive`, which is flushed, the final name, in the place of what was there. What is in the partial file is
+    /// not wanted any more.
+    pub(crate) fn publish_instead(&mut self, archive: &Path) -> Result<()> {
+        fs::rename(archive, &self.destination).map_err(|error| self.write_error(error))?;
+        self.created_folders.0.clear();
+        Ok(())
+    }
+}
+
+/// A locked file. Dropped, it is removed, and then closed.
+struct LockFile {
+    path: PathBuf,
+    _file: File,
+}
+
+impl Drop for LockFile {
+    fn drop(&mut self) {
+        // What cannot be removed now is locked and removed again by the next one.
+        let _ = fs::remove_file(&self.path);
+    }
+}
+
+fn open(path: &Path) -> io::Result<File> {
+    OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)
 }
 
 struct RemovedUnlessKept {
@@ -245,11 +325,11 @@ impl Drop for RemovedUnlessKept {
 struct CreatedFolders(Vec<PathBuf>);
 
 impl CreatedFolders {
-    fn up_to(file: &Path) -> Result<Self> {
+    fn up_to(file: &Path) -> io::Result<Self> {
         let mut created = Self::default();
         let Some(folder) = file.parent() else { return Ok(created) };
         created.0 = folder.ancestors().take_while(|folder| !folder.exists()).map(Path::to_owned).collect();
-        fs::create_dir_all(folder).map_err(|error| not_created(file, error))?;
+        fs::create_dir_all(folder)?;
         Ok(created)
     }
 }
@@ -261,6 +341,16 @@ impl Drop for CreatedFolders {
                 break;
             }
         }
+    }
+}
+
+/// Whether the folder of `path` may be made in the next moment: on a drive that is not there it may not.
+fn is_retried(error: &io::Error, path: &Path) -> bool {
+    match error.kind() {
+        io::ErrorKind::NotFound => path.ancestors().any(Path::exists),
+        // On Windows, of a file that is removed and not yet closed by the one who had it.
+        io::ErrorKind::PermissionDenied => cfg!(windows) && path.parent().is_some_and(Path::exists),
+        _ => false,
     }
 }
 
@@ -303,32 +393,59 @@ mod tests {
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
     async fn who_gives_a_partial_file_up_takes_nothing_from_whoever_comes_next() {
-        let folder = tempfile::TempDir::new().expect("a folder");
-        // Its folder is made and removed by turns, too.
-        let destination = Destination::new(&folder.path().join("made/for/it.tar.gz")).expect("a destination");
-        let digest: Digest = format!("sha256:{:064}", 0).parse().expect("a digest");
-        let workers: Vec<_> = (0..4)
-            .map(|worker| {
-                let (destination, digest) = (destination.clone(), digest.clone());
-                tokio::spawn(async move {
-                    for _ in 0..1000 {
-                        let mut partial = destination.open_partial(&Job::default()).await?;
-                        partial.begin(&digest)?;
-                        if worker % 2 == 0 {
-                            drop(partial);
-                        } else {
-                            partial.file().write_all(b"content").expect("the partial file is written");
-                            partial.publish()?;
-                            // Its folder is empty again, and may go.
-                            let _ = fs::remove_file(destination.path());
+        for locked in [Locked::Partial, Locked::Beside] {
+            let folder = tempfile::TempDir::new().expect("a folder");
+            // Its folder is made and removed by turns, too.
+            let destination = Destination::new(&folder.path().join("made/for/it.tar.gz")).expect("a destination");
+            let digest: Digest = format!("sha256:{:064}", 0).parse().expect("a digest");
+            let workers: Vec<_> = (0..4)
+                .map(|worker| {
+                    let (destination, digest) = (destination.clone(), digest.clone());
+                    tokio::spawn(async move {
+                        for _ in 0..200 {
+                            let mut partial = destination.open_partial_locked_by(locked, &Job::default()).await?;
+                            partial.begin(&digest)?;
+                            if worker % 2 == 0 {
+                                drop(partial);
+                            } else {
+                                partial.file().write_all(b"content").expect("the partial file is written");
+                                partial.publish()?;
+                                // Its folder is empty again, and may go.
+                                let _ = fs::remove_file(destination.path());
+                            }
                         }
-                    }
-                    Ok::<_, Error>(())
+                        Ok::<_, Error>(())
+                    })
                 })
-            })
-            .collect();
-        for worker in workers {
-            worker.await.expect("a worker").expect("each has its own file");
+                .collect();
+            for worker in workers {
+                worker.await.expect("a worker").expect("each has its own file");
+            }
+            let left: Vec<_> = walk(folder.path());
+            assert!(left.is_empty(), "{left:?}");
+        }
+    }
+
+    fn walk(folder: &Path) -> Vec<PathBuf> {
+        let entries = fs::read_dir(folder).expect("a folder").flatten().map(|entry| entry.path());
+        entries.flat_map(|path| if path.is_dir() { walk(&path) } else { vec![path] }).collect()
+    }
+
+    #[tokio::test]
+    async fn what_arrives_can_be_read_under_the_lock_and_nobody_else_has_it() {
+        for locked in [LOCKED, Locked::Beside] {
+            let folder = tempfile::TempDir::new().expect("a folder");
+            let destination = Destination::new(&folder.path().join("it.tar.gz")).expect("a destination");
+            let mut partial = destination.open_partial_locked_by(locked, &Job::default()).await.expect("a file");
+            partial.file().write_all(b"content").expect("written");
+            assert_eq!(fs::read(partial.path()).expect("read"), b"content");
+            let job = Job::default().child();
+            let other = destination.open_partial_locked_by(locked, &job);
+            let (other, ()) = tokio::join!(other, async { job.cancel() });
+            assert_eq!(other.err().map(|error| error.kind()), Some(ErrorKind::Cancelled));
+            partial.publish().expect("its name");
+            let names: Vec<_> = walk(folder.path());
+            assert_eq!(names, [folder.path().join("it.tar.gz")]);
         }
     }
 }

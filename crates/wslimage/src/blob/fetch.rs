@@ -244,7 +244,7 @@ impl Fetch {
             chunk.add(&bytes, &self.inlet);
             connection.fresh += count;
             self.received.fetch_add(count, Ordering::Relaxed);
-            self.job.observer().advanced(0, count);
+            self.job.advanced(count);
         }
         if body.is_over() {
             body.finish(&self.job).await?;

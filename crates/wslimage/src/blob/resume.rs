@@ -62,7 +62,7 @@ fn read(partial: &mut PartialFile, mut hasher: Hasher, length: u64, job: &Job) -
         let wanted = usize::try_from(left).unwrap_or(BUFFER).min(BUFFER);
         file.read_exact(&mut buffer[..wanted])?;
         hasher.update(&buffer[..wanted]);
-        job.observer().advanced(0, wanted as u64);
+        job.advanced(wanted as u64);
         left -= wanted as u64;
     }
     Ok(hasher)

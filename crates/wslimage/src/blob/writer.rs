@@ -9,6 +9,7 @@ use tokio::task::JoinHandle;
 
 use super::destination::PartialFile;
 use super::flush::BackgroundFlush;
+use super::growing::Growing;
 use crate::digest::Hasher;
 use crate::error::{Error, ErrorKind, Result};
 
@@ -94,15 +95,15 @@ pub(super) struct Writer(JoinHandle<Result<Written>>);
 
 impl Writer {
     /// Starts to write behind the `offset` bytes in `partial`, which went into `hasher`.
-    pub(super) fn start(partial: PartialFile, hasher: Hasher, offset: u64) -> (Inlet, Self) {
+    pub(super) fn start(partial: PartialFile, hasher: Hasher, offset: u64, growing: &Growing) -> (Inlet, Self) {
         let (writer, pieces) = mpsc::unbounded_channel();
         let room = Arc::new(Semaphore::new(PIECES));
         let spare = Arc::new(Mutex::new(Vec::new()));
         let thread = {
-            let (room, spare) = (Closing(room.clone()), spare.clone());
+            let (room, spare, growing) = (Closing(room.clone()), spare.clone(), growing.clone());
             tokio::task::spawn_blocking(move || {
                 let _room = room;
-                write(partial, hasher, pieces, &spare)
+                write(partial, hasher, pieces, &spare, &growing)
             })
         };
         let order = Mutex::new(Order { next: offset, early: BTreeMap::new(), writer });
@@ -131,12 +132,14 @@ fn write(
     mut hasher: Hasher,
     mut pieces: mpsc::UnboundedReceiver<Piece>,
     spare: &Mutex<Vec<Vec<u8>>>,
+    growing: &Growing,
 ) -> Result<Written> {
     let mut flush = BackgroundFlush::new(partial.path());
     while let Some(Piece { mut bytes, room }) = pieces.blocking_recv() {
         hasher.update(&bytes);
         partial.file().write_all(&bytes).map_err(|error| partial.write_error(error))?;
         flush.wrote(bytes.len() as u64);
+        growing.grew(bytes.len() as u64);
         bytes.clear();
         lock(spare).push(bytes);
         drop(room);

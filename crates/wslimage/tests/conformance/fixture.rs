@@ -68,7 +68,7 @@ impl Fixture {
         let client = Client::new(options)?;
         let request = ImageRequest::new(format!("{registry}/{name}").parse()?);
         let image = wslimage::resolve(&client, request, job).await?;
-        wslimage::pull(&client, &image, &self.destination(), job).await
+        wslimage::pull(&client, &image, &self.destination(), wslimage::PullOptions::default(), job).await
     }
 
     pub(crate) fn put_older_file(&self) {

@@ -199,7 +199,7 @@ async fn play(client: &Client, case: &Case, place: &Place<'_>) -> Result<(), Str
     let (recorder, _, job) = Recorder::job();
     let pull = async {
         let image = wslimage::resolve(client, fixture.request(&place.repository), &job).await?;
-        wslimage::pull(client, &image, &fixture.destination(), &job).await
+        wslimage::pull(client, &image, &fixture.destination(), wslimage::PullOptions::default(), &job).await
     };
     let ended = timeout(HANG, pull).await.map_err(|_| "it hangs")?;
     match (&case.end, ended) {

@@ -11,7 +11,9 @@ const LARGE: u64 = 32 * MEGABYTE + 777;
 async fn pull_with(large: &Large, maximum_connections: usize) -> wslimage::Result<()> {
     let client = Client::new(ClientOptions { maximum_connections, ..large.fixture.options() }).expect("a client");
     let image = large.fixture.resolve(&client, "a/b").await?;
-    wslimage::pull(&client, &image, &large.fixture.destination(), &Job::default()).await.map(|_| ())
+    wslimage::pull(&client, &image, &large.fixture.destination(), wslimage::PullOptions::default(), &Job::default())
+        .await
+        .map(|_| ())
 }
 
 fn slow() -> Step {

@@ -57,3 +57,24 @@ async fn the_example_fails_with_one_error_and_its_causes() {
     assert_eq!(output.status.code(), Some(1));
     assert!(!String::from_utf8_lossy(&output.stderr).contains("s3cret"), "{output:?}");
 }
+
+#[tokio::test]
+async fn the_example_takes_an_image_from_a_path_or_a_registry_but_not_both() {
+    let fixture = Fixture::new().await;
+    let path = fixture.extra().join("image.tar");
+    std::fs::write(&path, "no archive").expect("a file");
+    let (path, output) = (path.display().to_string(), fixture.destination().display().to_string());
+    for (arguments, code, told) in [
+        (&["--path", &path, "-o", &output][..], 1, "error: Failed to read an image from "),
+        (&["--path", &path, "--tag", "v1", "-o", &output], 1, "error: Failed to read an image from "),
+        (&["--path", &path, "alpine", "-o", &output], 2, "error: the argument "),
+        (&["--tag", "v1", "alpine", "-o", &output], 2, "error: the argument "),
+        (&["-o", &output], 2, "error: the following required arguments were not provided:"),
+    ] {
+        let output = run(arguments.iter().map(|argument| (*argument).to_owned()).collect()).await;
+        let error = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(code), "{error}");
+        assert!(error.starts_with(told), "{error}");
+    }
+    assert!(fixture.files().is_empty(), "{:?}", fixture.files());
+}

@@ -221,12 +221,6 @@ fn faults() -> Vec<Fault> {
             "The image layers are missing",
         ),
         bad_image(
-            "two layers",
-            || with_layers(vec![Blob::text(LAYER), Blob::text("more")].into()),
-            Kind::UnsupportedImage,
-            "The image should have exactly one layer. REGISTRY/a/b:latest has 2",
-        ),
-        bad_image(
             "no config",
             || {
                 let manifest = members(json!({"config": null}));

@@ -110,7 +110,7 @@ impl Fixture {
     pub(crate) async fn pull_request(&self, client: &Client, request: ImageRequest) -> Result<PulledFile> {
         let job = Job::default();
         let image = wslimage::resolve(client, request, &job).await?;
-        wslimage::pull(client, &image, &self.destination(), &job).await
+        wslimage::pull(client, &image, &self.destination(), wslimage::PullOptions::default(), &job).await
     }
 
     pub(crate) fn expect_layer_in_file(&self) {

@@ -35,7 +35,7 @@ impl Mirrored {
         let client = Client::new(options)?;
         let (recorder, _, job) = Recorder::job();
         let image = wslimage::resolve(&client, self.fixture.request("a/b"), &job).await?;
-        wslimage::pull(&client, &image, &self.fixture.destination(), &job).await?;
+        wslimage::pull(&client, &image, &self.fixture.destination(), wslimage::PullOptions::default(), &job).await?;
         self.fixture.expect_layer_in_file();
         Ok(recorder.verbose_lines())
     }

@@ -48,7 +48,7 @@ async fn pull(fixture: &Fixture, host: &str, options: ClientOptions) -> (wslimag
     let result = async {
         let client = Client::new(options)?;
         let image = wslimage::resolve(&client, request_at(host, "a/b"), &job).await?;
-        wslimage::pull(&client, &image, &fixture.destination(), &job).await
+        wslimage::pull(&client, &image, &fixture.destination(), wslimage::PullOptions::default(), &job).await
     };
     let (result, lines) = (result.await.map(drop), recorder.verbose_lines());
     let said = result.as_ref().err().map(everything_said).unwrap_or_default();

@@ -190,7 +190,9 @@ async fn cancelling_a_stalled_download_ends_it_and_leaves_what_was_there() {
     let (_, cancellation, job) = Recorder::job();
     let image = fixture.resolve(&client, "a/b").await.expect("an image");
     let destination = fixture.destination();
-    let pull = tokio::spawn(async move { wslimage::pull(&client, &image, &destination, &job).await });
+    let pull = tokio::spawn(async move {
+        wslimage::pull(&client, &image, &destination, wslimage::PullOptions::default(), &job).await
+    });
     fixture.registry.wait(&WaitFor { path, ..WaitFor::default() }).await.expect("a request");
     cancellation.cancel();
     let error = pull.await.expect("a task").expect_err("cancelled");
@@ -223,7 +225,7 @@ async fn pulls_to_one_file_at_the_same_time_wait_for_each_other() {
             tokio::spawn(async move {
                 let job = Job::default();
                 let image = wslimage::resolve(&client, request, &job).await?;
-                wslimage::pull(&client, &image, &destination, &job).await
+                wslimage::pull(&client, &image, &destination, wslimage::PullOptions::default(), &job).await
             })
         })
         .collect();
@@ -237,11 +239,14 @@ async fn pulls_to_one_file_at_the_same_time_wait_for_each_other() {
 async fn progress_tells_the_stages_the_size_and_every_byte() {
     let fixture = Fixture::new().await;
     let text = "0123456789".repeat(1_000_000);
-    fixture.serve(with_layers(vec![Blob::text(text.clone())].into()));
+    let media_type = Some("application/vnd.oci.image.layer.v1.tar".to_owned());
+    fixture.serve(with_layers(vec![Blob { media_type, ..Blob::text(text) }].into()));
     let (recorder, _, job) = Recorder::job();
     let client = fixture.client();
     let image = wslimage::resolve(&client, fixture.request("a/b"), &job).await.expect("an image");
-    wslimage::pull(&client, &image, &fixture.destination(), &job).await.expect("a file");
+    wslimage::pull(&client, &image, &fixture.destination(), wslimage::PullOptions::default(), &job)
+        .await
+        .expect("a file");
     let events = recorder.events();
     let stages: Vec<Stage> = events
         .iter()
@@ -276,7 +281,7 @@ async fn progress_tells_the_stages_the_size_and_every_byte() {
 async fn pull_to(fixture: &Fixture, destination: &Path) -> wslimage::Result<wslimage::PulledFile> {
     let client = fixture.client();
     let image = fixture.resolve(&client, "a/b").await?;
-    wslimage::pull(&client, &image, destination, &Job::default()).await
+    wslimage::pull(&client, &image, destination, wslimage::PullOptions::default(), &Job::default()).await
 }
 
 #[tokio::test]

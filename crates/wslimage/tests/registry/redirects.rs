@@ -43,7 +43,7 @@ async fn pull_from(fixture: &Fixture, host: &str, options: ClientOptions) -> (ws
     let (recorder, _, job) = Recorder::job();
     let result = async {
         let image = wslimage::resolve(&client, crate::fixture::request_at(host, "a/b"), &job).await?;
-        wslimage::pull(&client, &image, &fixture.destination(), &job).await
+        wslimage::pull(&client, &image, &fixture.destination(), wslimage::PullOptions::default(), &job).await
     };
     let result = result.await.map(drop);
     (result, recorder.verbose_lines())

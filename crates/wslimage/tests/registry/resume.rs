@@ -134,7 +134,9 @@ async fn a_later_run_goes_on_where_an_earlier_one_has_ended() {
         let (recorder, _, job) = Recorder::job();
         let client = large.fixture.client();
         let image = large.fixture.resolve(&client, "a/b").await.expect("an image");
-        wslimage::pull(&client, &image, &large.fixture.destination(), &job).await.expect("a file");
+        wslimage::pull(&client, &image, &large.fixture.destination(), wslimage::PullOptions::default(), &job)
+            .await
+            .expect("a file");
         large.expect_file(name);
         assert_eq!(large.ranges(), [Some("bytes=3145728-".to_owned())], "{name}");
         assert_eq!(large.sent(), SIZE - 3 * MEGABYTE, "{name}");
@@ -150,7 +152,7 @@ async fn a_cancelled_download_is_kept_for_the_next() {
     let image = large.fixture.resolve(&client, "a/b").await.expect("an image");
     let (recorder, cancellation, job) = Recorder::job();
     let destination = large.fixture.destination();
-    let pull = wslimage::pull(&client, &image, &destination, &job);
+    let pull = wslimage::pull(&client, &image, &destination, wslimage::PullOptions::default(), &job);
     let cancel = async {
         while recorder.advanced() < 2 * MEGABYTE {
             tokio::task::yield_now().await;
@@ -216,7 +218,7 @@ async fn twenty_at_once_make_one_download() {
         async move {
             let (recorder, _, job) = Recorder::job();
             let image = fixture.resolve(&client, "a/b").await?;
-            wslimage::pull(&client, &image, &destination, &job).await?;
+            wslimage::pull(&client, &image, &destination, wslimage::PullOptions::default(), &job).await?;
             Ok::<_, wslimage::Error>(recorder.verbose_lines())
         }
     });
@@ -240,8 +242,8 @@ async fn whoever_waits_can_be_cancelled() {
     let waits =
         |recorder: &Recorder| recorder.verbose_lines().iter().any(|line| line.starts_with("Waiting for another"));
     let (one, two, ()) = tokio::join!(
-        wslimage::pull(&client, &image, &destination, &first_job),
-        wslimage::pull(&client, &image, &destination, &second_job),
+        wslimage::pull(&client, &image, &destination, wslimage::PullOptions::default(), &first_job),
+        wslimage::pull(&client, &image, &destination, wslimage::PullOptions::default(), &second_job),
         async {
             while !waits(&first) && !waits(&second) {
                 tokio::task::yield_now().await;
@@ -260,9 +262,12 @@ async fn whoever_waits_can_be_cancelled() {
 async fn a_stall_ends_in_time_and_the_rest_comes_over_another_connection() {
     let large = Large::new().await;
     large.fixture.route(&large.blob, [Step { stall_after: Some(2 * MEGABYTE), ..Step::pass() }, Step::pass()]);
-    let client =
-        wslimage::Client::new(ClientOptions { stall_timeout: Duration::from_millis(300), ..large.fixture.options() })
-            .expect("a client");
+    let client = wslimage::Client::new(ClientOptions {
+        stall_timeout: Duration::from_millis(300),
+        maximum_connections: 1,
+        ..large.fixture.options()
+    })
+    .expect("a client");
     large.fixture.pull(&client, "a/b").await.expect("a file");
     large.expect_file("stalled");
     assert_eq!(large.ranges(), [None, Some("bytes=2097152-".to_owned())]);

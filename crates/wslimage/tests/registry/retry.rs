@@ -32,7 +32,7 @@ async fn pull(place: &str, steps: Vec<Step>, policy: RetryPolicy) -> Pulled {
     let (recorder, _, job) = Recorder::job();
     let result = async {
         let image = wslimage::resolve(&client, fixture.request("a/b"), &job).await?;
-        wslimage::pull(&client, &image, &fixture.destination(), &job).await
+        wslimage::pull(&client, &image, &fixture.destination(), wslimage::PullOptions::default(), &job).await
     };
     let result = result.await.map(|_| ());
     match &result {

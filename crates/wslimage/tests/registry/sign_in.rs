@@ -191,7 +191,9 @@ async fn a_token_that_has_ended_is_renewed_on_the_way() {
     let job = Job::default();
     let image = wslimage::resolve(&client, fixture.request("expiring/image"), &job).await.expect("an image");
     fixture.registry.set_auth("expiring/image", Auth::anonymous_bearer()).expect("all tokens end");
-    wslimage::pull(&client, &image, &fixture.destination(), &job).await.expect("a file");
+    wslimage::pull(&client, &image, &fixture.destination(), wslimage::PullOptions::default(), &job)
+        .await
+        .expect("a file");
     fixture.expect_layer_in_file();
     assert_eq!(token_requests(&fixture).len(), 2);
 }

@@ -127,11 +127,21 @@ async fn an_entry_that_lies_is_told() {
                 place.at(&format!("manifests/{digest}"), [Step::text(200, &index)]);
             },
         ),
+        error(
+            "an index that leads nowhere",
+            Kind::NotFound,
+            "Image not found: REGISTRY/REPOSITORY:latest. ",
+            |place| {
+                let entry = place.entry(&json!({"schemaVersion": 2, "manifests": [other("amd64")]}));
+                place.put_index(&json!([entry]));
+            },
+        )
+        .status(404),
         leads_to(
-            "another index",
-            Kind::UnsupportedImage,
-            "The index leads to another index, sha256:",
-            json!({"schemaVersion": 2, "manifests": [other("amd64")]}),
+            "an index for others",
+            Kind::NoPlatform,
+            "No amd64 manifest found in the image manifest. The image is for linux/amd64, linux/arm64, not for",
+            json!({"schemaVersion": 2, "manifests": [other("arm64")]}),
         ),
         leads_to(
             "an artifact",
@@ -215,9 +225,6 @@ async fn an_index_without_the_platform_says_shortly_what_it_has() {
         }),
         none("an endless name", "The image is for linux/xxxxxxxx", || vec![other(&"x".repeat(1_000_000))]),
         none("a hostile name", "The image is for linux/\u{b7}\u{b7}[31m", || vec![other(HOSTILE)]),
-        none("no platform anywhere", "The image names no platform, not for linux/amd64", || {
-            vec![without(other("x"), "", "platform")]
-        }),
         none("unknown everywhere", "The image names no platform, not for linux/amd64", || vec![other("unknown")]),
         none("newer processors only", "The image is for linux/amd64/v4, not for linux/amd64", || {
             vec![with(other("x"), "/platform", json!({"os": "linux", "architecture": "amd64", "variant": "v4"}))]

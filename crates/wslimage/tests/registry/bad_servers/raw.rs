@@ -88,7 +88,7 @@ async fn pull_from(fixture: &Fixture, client: &Client, speaker: &Speaker, name: 
     let (recorder, _, job) = Recorder::job();
     let pull = async {
         let image = wslimage::resolve(client, request_at(&speaker.address, "a/b"), &job).await?;
-        wslimage::pull(client, &image, &fixture.destination(), &job).await
+        wslimage::pull(client, &image, &fixture.destination(), wslimage::PullOptions::default(), &job).await
     };
     let Ok(ended) = timeout(HANG, pull).await else { panic!("{name}: it hangs") };
     for line in recorder.verbose_lines() {

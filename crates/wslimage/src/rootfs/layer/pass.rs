@@ -1,0 +1,201 @@
+//! The one pass over a layer's bytes.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use sha2::{Digest as _, Sha256};
+
+use super::Content;
+use super::decompress::Decompressor;
+use crate::digest::hexadecimal;
+use crate::error::{Error, ErrorKind, Result};
+use crate::progress::Job;
+use crate::rootfs::gzip::Windows;
+use crate::rootfs::layer_entries::LayerEntries;
+use crate::rootfs::tar;
+
+const INPUT: usize = 256 * 1024;
+/// So many pieces of plain bytes may wait to be hashed.
+const WAITING: usize = 4;
+
+/// A layer that was read.
+#[derive(Clone)]
+pub(crate) struct Layer {
+    pub(crate) content: Content,
+    /// What its archive has; `None` when its plain bytes are no tar archive.
+    pub(crate) archive: Option<LayerArchive>,
+    /// The SHA-256 of its plain bytes (OCI image-spec, config.md, "Layer DiffID"), in hexadecimal digits.
+    pub(crate) diff_id: String,
+    /// The length of its plain bytes.
+    pub(crate) plain_size: u64,
+}
+
+/// The archive of a layer.
+#[derive(Clone)]
+pub(crate) struct LayerArchive {
+    pub(crate) entries: LayerEntries,
+    /// Where the last entry ends in the plain bytes.
+    pub(crate) end: u64,
+}
+
+/// How many plain bytes all layers of an image may still have.
+#[derive(Clone, Debug)]
+pub(crate) struct PlainBudget {
+    left: Arc<AtomicU64>,
+    limit: u64,
+}
+
+impl PlainBudget {
+    pub(crate) fn new(limit: u64) -> Self {
+        Self { left: Arc::new(AtomicU64::new(limit)), limit }
+    }
+
+    pub(crate) fn take(&self, count: u64) -> Result<()> {
+        let take = |left: u64| left.checked_sub(count);
+        match self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take) {
+            Ok(_) => Ok(()),
+            Err(_) => Err(Error::new(
+                ErrorKind::UnsupportedImage,
+                format!(
+                    "the layers have more than {} bytes when they are decompressed, which is the limit",
+                    self.limit
+                ),
+            )
+            .advice("Raise the limit if the image is to be trusted.")),
+        }
+    }
+
+    /// Takes back what a pass has taken that begins anew.
+    fn give_back(&self, count: u64) {
+        self.left.fetch_add(count, Ordering::Relaxed);
+    }
+}
+
+/// Reads a layer, of which `next` fills a buffer and says how far, 0 at the end. For a thread that may block, in a
+/// runtime: hash and archive are read on a second one. Ranges of a gzip layer can be read later only if there are
+/// `windows`.
+pub(crate) fn read(
+    next: &mut dyn FnMut(&mut [u8]) -> Result<usize>,
+    windows: Option<&Arc<Windows>>,
+    budget: &PlainBudget,
+    job: &Job,
+) -> Result<Layer> {
+    let (pieces, waiting) = sync_channel::<Vec<u8>>(WAITING);
+    let spare = Arc::new(Mutex::new(Vec::new()));
+    let reader = tokio::runtime::Handle::current().spawn_blocking({
+        let spare = spare.clone();
+        move || read_plain(&waiting, &spare)
+    });
+    let mut outlet = Outlet { pieces, spare: &spare, budget, plain_size: 0, is_closed: false };
+    let decompressed = decompress(next, windows, &mut outlet, job);
+    let Outlet { pieces, plain_size, is_closed, .. } = outlet;
+    drop(pieces);
+    let read = tokio::runtime::Handle::current()
+        .block_on(reader)
+        .map_err(|error| Error::new(ErrorKind::Internal, "The thread that reads a layer has failed").caused_by(error));
+    match decompressed {
+        Ok(content) => {
+            let PlainRead { archive, diff_id } = read??;
+            let archive = match archive {
+                Ok(archive) => Some(archive),
+                // What is not even compressed may be something else altogether.
+                Err(_) if matches!(content, Content::Plain) => None,
+                Err(error) => return Err(error),
+            };
+            Ok(Layer { content, archive, diff_id, plain_size })
+        }
+        Err(error) => {
+            budget.give_back(plain_size);
+            // The reader ended first, and says why.
+            if is_closed { Err(read?.err().unwrap_or(error)) } else { Err(error) }
+        }
+    }
+}
+
+/// Where plain bytes go.
+struct Outlet<'a> {
+    pieces: SyncSender<Vec<u8>>,
+    spare: &'a Mutex<Vec<Vec<u8>>>,
+    budget: &'a PlainBudget,
+    plain_size: u64,
+    /// Whether nobody takes them any more.
+    is_closed: bool,
+}
+
+impl Outlet<'_> {
+    fn put(&mut self, piece: Vec<u8>) -> Result<Vec<u8>> {
+        self.budget.take(piece.len() as u64)?;
+        self.plain_size += piece.len() as u64;
+        if self.pieces.send(piece).is_err() {
+            self.is_closed = true;
+            return Err(Error::new(ErrorKind::Internal, "The thread that reads a layer has ended"));
+        }
+        Ok(self.spare.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default())
+    }
+}
+
+fn decompress(
+    next: &mut dyn FnMut(&mut [u8]) -> Result<usize>,
+    windows: Option<&Arc<Windows>>,
+    outlet: &mut Outlet<'_>,
+    job: &Job,
+) -> Result<Content> {
+    let mut decompressor = Decompressor::new(windows.cloned());
+    let mut sink = |piece: Vec<u8>| outlet.put(piece);
+    let mut input = vec![0; INPUT];
+    loop {
+        if job.is_cancelled() {
+            return Err(Error::cancelled());
+        }
+        match next(&mut input)? {
+            0 => return decompressor.finish(&mut sink),
+            count => decompressor.push(&input[..count], &mut sink)?,
+        }
+    }
+}
+
+/// A small file of long names, all alike, is a long list.
+fn expect_bounded(entries: &LayerEntries) -> Result<()> {
+    const MOST: usize = 512 * 1024 * 1024;
+    if entries.bytes() <= MOST {
+        return Ok(());
+    }
+    Err(Error::new(ErrorKind::UnsupportedImage, "its names take more memory than those of any root filesystem"))
+}
+
+struct PlainRead {
+    /// The failure of what does not even begin as an archive.
+    archive: Result<LayerArchive>,
+    diff_id: String,
+}
+
+fn read_plain(waiting: &Receiver<Vec<u8>>, spare: &Mutex<Vec<Vec<u8>>>) -> Result<PlainRead> {
+    let mut hash = Sha256::new();
+    let mut entries = LayerEntries::default();
+    let mut reader = Ok(tar::Reader::new());
+    while let Ok(piece) = waiting.recv() {
+        hash.update(&piece);
+        if let Ok(archive) = &mut reader {
+            let read = archive.push(&piece, &mut |entry| {
+                entries.push(&entry);
+                expect_bounded(&entries)
+            });
+            match read {
+                Ok(()) => {}
+                Err(error) if entries.len() == 0 => reader = Err(error),
+                Err(error) => return Err(error),
+            }
+        }
+        let mut spare = spare.lock().unwrap_or_else(PoisonError::into_inner);
+        if spare.len() < WAITING {
+            spare.push(piece);
+        }
+    }
+    let archive = match reader.and_then(tar::Reader::finish) {
+        Ok(end) => Ok(LayerArchive { entries, end: end.end }),
+        Err(error) if entries.len() == 0 => Err(error),
+        Err(error) => return Err(error),
+    };
+    Ok(PlainRead { archive, diff_id: hexadecimal(&hash.finalize()) })
+}
