@@ -173,7 +173,7 @@ wslimage_operation *start_pull(wslimage_client *client, const wslimage_manifest 
 {
   wslimage_operation *operation = NULL;
   wslimage_error *error = NULL;
-  wslimage_status status = wslimage_pull_start(client, manifest, path, &operation, &error);
+  wslimage_status status = wslimage_pull_start(client, manifest, path, NULL, &operation, &error);
   return started(status, operation, error);
 }
 

@@ -88,6 +88,7 @@ void tag_tests(void);
 void cache_tests(void);
 void network_tests(void);
 void pull_tests(void);
+void archive_tests(void);
 void manifest_tests(void);
 void login_tests(void);
 void failure_tests(void);

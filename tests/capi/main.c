@@ -22,6 +22,7 @@ int main(void)
   tag_tests();
   cache_tests();
   pull_tests();
+  archive_tests();
   manifest_tests();
   login_tests();
   network_tests();

@@ -192,8 +192,15 @@ static void images_that_cannot_become_a_file(void)
                             "\"layers\":[{\"text\":\"a\"},{\"text\":\"b\"}]}");
   wslimage_client *client = trusting_client();
   wslimage_image image = image_of(registry_https(), repository, "latest");
-  CHECK_ERROR(resolve_error(client, &image), WSLIMAGE_ERROR_KIND_UNSUPPORTED_IMAGE, WSLIMAGE_STAGE_RESOLVING,
-              "The image should have exactly one layer");
+  wslimage_manifest *manifest = resolve(client, &image);
+  char *path = path_of("layers");
+  wslimage_error *error = pull_error(client, manifest, path);
+  CHECK_NUMBER(wslimage_error_kind_of(error), WSLIMAGE_ERROR_KIND_UNSUPPORTED_IMAGE);
+  CHECK_CONTAINS(wslimage_error_message(error), "is not a tar archive");
+  wslimage_error_free(error);
+  CHECK(nothing_at(path));
+  free(path);
+  wslimage_manifest_free(manifest);
 
   add_platforms(repository, "{\"platform\":{\"os\":\"linux\",\"architecture\":\"amd64\"},\"layers\":[]}");
   CHECK_ERROR(resolve_error(client, &image), WSLIMAGE_ERROR_KIND_UNSUPPORTED_IMAGE, WSLIMAGE_STAGE_RESOLVING,
@@ -231,9 +238,9 @@ static void destinations_that_cannot_be_written(void)
   }
   wslimage_operation *operation = NULL;
   wslimage_error *error = NULL;
-  CHECK_NUMBER(wslimage_pull_start(client, manifest, NULL, &operation, &error), WSLIMAGE_STATUS_INVALID_ARGUMENT);
+  CHECK_NUMBER(wslimage_pull_start(client, manifest, NULL, NULL, &operation, &error), WSLIMAGE_STATUS_INVALID_ARGUMENT);
   CHECK_ERROR(error, WSLIMAGE_ERROR_KIND_INVALID_ARGUMENT, WSLIMAGE_STAGE_STARTING, "destination_path is NULL");
-  CHECK_NUMBER(wslimage_pull_start(client, manifest, "\xff", &operation, &error), WSLIMAGE_STATUS_INVALID_ARGUMENT);
+  CHECK_NUMBER(wslimage_pull_start(client, manifest, "\xff", NULL, &operation, &error), WSLIMAGE_STATUS_INVALID_ARGUMENT);
   CHECK_ERROR(error, WSLIMAGE_ERROR_KIND_INVALID_ARGUMENT, WSLIMAGE_STAGE_STARTING, "destination_path is not UTF-8");
   CHECK(operation == NULL);
 

@@ -3,7 +3,7 @@
 #include "harness.h"
 
 /* What the values mean never changes, so they stand here a second time. */
-_Static_assert(WSLIMAGE_ABI_VERSION == 2, "ABI version");
+_Static_assert(WSLIMAGE_ABI_VERSION == 3, "ABI version");
 _Static_assert(sizeof(wslimage_status) == 4 && (wslimage_status)-1 < 0, "wslimage_status is int32_t");
 _Static_assert(sizeof(wslimage_error_kind) == 4 && sizeof(wslimage_stage) == 4 && sizeof(wslimage_notice_kind) == 4,
                "enumerations are 4 bytes wide");
@@ -26,6 +26,9 @@ _Static_assert(WSLIMAGE_STAGE_STARTING == 0 && WSLIMAGE_STAGE_AUTHENTICATING == 
                  WSLIMAGE_STAGE_DOWNLOADING == 3 && WSLIMAGE_STAGE_FINISHING == 4 && WSLIMAGE_STAGE_DONE == 5,
                "stages");
 _Static_assert(WSLIMAGE_NOTICE_KIND_VERBOSE == 1 && WSLIMAGE_NOTICE_KIND_WARNING == 2, "kinds of notices");
+_Static_assert(sizeof(wslimage_format) == 4 && WSLIMAGE_FORMAT_TAR_GZ == 0 && WSLIMAGE_FORMAT_TAR == 1 &&
+                 WSLIMAGE_FORMAT_TAR_XZ == 2 && WSLIMAGE_FORMAT_ORIGINAL == 3,
+               "formats");
 
 static void versions(void)
 {
@@ -158,11 +161,11 @@ static void null_where_something_must_be_is_an_invalid_argument(void)
   CHECK_REFUSED(wslimage_operation_take_tags(NULL, NULL, &error), "tags is NULL");
 
   operation = MARK(wslimage_operation);
-  CHECK_REFUSED(wslimage_pull_start(NULL, NULL, "x", &operation, &error), "client is NULL");
+  CHECK_REFUSED(wslimage_pull_start(NULL, NULL, "x", NULL, &operation, &error), "manifest is NULL");
   CHECK(operation == NULL);
-  CHECK_REFUSED(wslimage_pull_start(client, NULL, "x", &operation, &error), "manifest is NULL");
-  CHECK_REFUSED(wslimage_pull_start(client, NULL, "x", NULL, &error), "operation is NULL");
-  CHECK_NUMBER(wslimage_pull_start(NULL, NULL, NULL, NULL, NULL), WSLIMAGE_STATUS_INVALID_ARGUMENT);
+  CHECK_REFUSED(wslimage_pull_start(client, NULL, "x", NULL, &operation, &error), "manifest is NULL");
+  CHECK_REFUSED(wslimage_pull_start(client, NULL, "x", NULL, NULL, &error), "operation is NULL");
+  CHECK_NUMBER(wslimage_pull_start(NULL, NULL, NULL, NULL, NULL, NULL), WSLIMAGE_STATUS_INVALID_ARGUMENT);
 
   CHECK_NUMBER(wslimage_operation_wait(NULL, 0), WSLIMAGE_STATUS_INVALID_ARGUMENT);
   CHECK_NUMBER(wslimage_operation_cancel(NULL), WSLIMAGE_STATUS_INVALID_ARGUMENT);

@@ -31,7 +31,7 @@ static void pull_one(void *argument)
   wslimage_operation_free(operation);
   operation = NULL;
   puller->good = puller->good &&
-                 wslimage_pull_start(puller->client, manifest, path, &operation, NULL) == WSLIMAGE_STATUS_OK &&
+                 wslimage_pull_start(puller->client, manifest, path, NULL, &operation, NULL) == WSLIMAGE_STATUS_OK &&
                  wslimage_operation_run(operation, NULL, NULL) == WSLIMAGE_STATUS_OK &&
                  wslimage_operation_take_file(operation, &file, NULL) == WSLIMAGE_STATUS_OK &&
                  file_holds(path, puller->layer, LAYER_LENGTH);

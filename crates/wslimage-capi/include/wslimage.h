@@ -26,7 +26,7 @@
  * The version of the ABI that this header describes. It grows when a function or a type changes its meaning; what is
  * only added does not change it.
  */
-#define WSLIMAGE_ABI_VERSION 2
+#define WSLIMAGE_ABI_VERSION 3
 
 /**
  * A folder in which blobs are kept. Any thread may use it, several at once, and several processes one folder.
@@ -58,9 +58,9 @@ typedef struct wslimage_error wslimage_error;
 typedef struct wslimage_file wslimage_file;
 
 /**
- * An image as the registry describes it: manifest and config, both verified. It never changes: any thread may read it,
- * several at once. Its strings and bytes belong to it and live until wslimage_manifest_free. All functions that read
- * it take NULL for a manifest that says nothing: NULL or 0.
+ * An image as a registry, a file or a folder describes it: manifest and config, both verified. It never changes: any
+ * thread may read it, several at once. Its strings and bytes belong to it and live until wslimage_manifest_free. All
+ * functions that read it take NULL for a manifest that says nothing: NULL or 0.
  */
 typedef struct wslimage_manifest wslimage_manifest;
 
@@ -258,7 +258,7 @@ typedef struct wslimage_progress {
    */
   uint32_t layer;
   /**
-   * Over all layers.
+   * Of all layers together; wslimage_operation_layer_bytes tells them apart.
    */
   uint64_t bytes_done;
   /**
@@ -269,6 +269,14 @@ typedef struct wslimage_progress {
    * How many notices there are so far, see wslimage_operation_notice.
    */
   uint64_t notice_count;
+  /**
+   * So much of the archive is written; 0 before that begins, and where the file is a blob as it came.
+   */
+  uint64_t bytes_written;
+  /**
+   * About so much of the archive is to be written; 0 as long as bytes_written counts nothing.
+   */
+  uint64_t bytes_to_write;
 } wslimage_progress;
 
 /**
@@ -285,6 +293,52 @@ typedef uint32_t wslimage_notice_kind;
  * wslimage_operation_run and wslimage_operation_free, and must return: no exception and no longjmp may leave it.
  */
 typedef int32_t (*wslimage_progress_callback)(void *userdata, const struct wslimage_progress *progress);
+
+/**
+ * Which image of a file or folder. All strings are read during the call.
+ */
+typedef struct wslimage_local_image {
+  /**
+   * sizeof(wslimage_local_image).
+   */
+  size_t size;
+  /**
+   * An OCI image layout, as a folder or as an archive, or what docker save or podman save has written. UTF-8;
+   * relative to the process's directory if it is relative.
+   */
+  const char *path;
+  /**
+   * The image's name there, its tag, or its digest; NULL where there is one image.
+   */
+  const char *selection;
+  /**
+   * "linux/arm64/v8"; NULL: "linux/amd64", whatever this machine is.
+   */
+  const char *platform;
+} wslimage_local_image;
+
+/**
+ * What an archive is written as: one of the WSLIMAGE_FORMAT_ constants. The values never change their meaning.
+ */
+typedef uint32_t wslimage_format;
+
+/**
+ * What is made of an image. All zero but the size is the default.
+ */
+typedef struct wslimage_pull_options {
+  /**
+   * sizeof(wslimage_pull_options).
+   */
+  size_t size;
+  /**
+   * One of the WSLIMAGE_FORMAT_ constants; 0: tar, compressed with gzip.
+   */
+  wslimage_format format;
+  /**
+   * How many bytes all layers may have together when they are decompressed; 0: the default, 256 GiB.
+   */
+  uint64_t maximum_plain_size;
+} wslimage_pull_options;
 
 /**
  * Which blobs are to be removed from a cache. All zero but the size is all of them.
@@ -416,22 +470,23 @@ typedef struct wslimage_cache_removed {
 #define WSLIMAGE_ERROR_KIND_INVALID_RESPONSE 12
 
 /**
- * No manifest for the platform asked for.
+ * No manifest for the platform asked for; the message says which there are.
  */
 #define WSLIMAGE_ERROR_KIND_NO_PLATFORM 13
 
 /**
- * An image of a form that cannot become an archive: no layers, several layers, Docker schema 1.
+ * An image of a form that cannot become an archive: no layers, layers that are no archives, Docker schema 1, or no image
+ * for Linux at all.
  */
 #define WSLIMAGE_ERROR_KIND_UNSUPPORTED_IMAGE 14
 
 /**
- * Bytes that do not hash to their digest.
+ * Bytes that do not hash to their digest, or plain ones that do not hash to the DiffID.
  */
 #define WSLIMAGE_ERROR_KIND_DIGEST_MISMATCH 15
 
 /**
- * The destination: folder, permission, full disk.
+ * The destination, or a file to be read: folder, permission, full disk.
  */
 #define WSLIMAGE_ERROR_KIND_FILE 16
 
@@ -476,12 +531,12 @@ typedef struct wslimage_cache_removed {
 #define WSLIMAGE_STAGE_RESOLVING 2
 
 /**
- * The bytes of the layer arrive.
+ * The bytes of layers arrive.
  */
 #define WSLIMAGE_STAGE_DOWNLOADING 3
 
 /**
- * The file is verified, flushed and given its name.
+ * An archive is written, if one has to be made; the file is verified, flushed and given its name.
  */
 #define WSLIMAGE_STAGE_FINISHING 4
 
@@ -499,6 +554,27 @@ typedef struct wslimage_cache_removed {
  * Something that may surprise.
  */
 #define WSLIMAGE_NOTICE_KIND_WARNING 2
+
+/**
+ * A tar archive, compressed with gzip: what WSL recommends. The only layer of an image becomes the file byte for byte
+ * where wsl --import takes it as it is.
+ */
+#define WSLIMAGE_FORMAT_TAR_GZ 0
+
+/**
+ * A tar archive as it is.
+ */
+#define WSLIMAGE_FORMAT_TAR 1
+
+/**
+ * A tar archive, compressed with xz. WSL 2 of Windows 10 may not read it.
+ */
+#define WSLIMAGE_FORMAT_TAR_XZ 2
+
+/**
+ * The blob of the only layer, whatever it is; an image of several layers is refused.
+ */
+#define WSLIMAGE_FORMAT_ORIGINAL 3
 
 #ifdef __cplusplus
 extern "C" {
@@ -649,6 +725,13 @@ wslimage_status wslimage_operation_cancel(struct wslimage_operation *operation);
 wslimage_status wslimage_operation_progress(struct wslimage_operation *operation, struct wslimage_progress *progress);
 
 /**
+ * How many bytes of a layer have arrived, 0 being the lowest layer; 0 after the last, and for NULL. Any thread, also after
+ * the end.
+ */
+uint64_t wslimage_operation_layer_bytes(struct wslimage_operation *operation,
+                                        size_t index);
+
+/**
  * A line worth showing, by its place in the order in which they came. kind and stage may be NULL; *kind becomes one of
  * the WSLIMAGE_NOTICE_KIND_ constants, or 0 where there is no such notice, and *stage the stage in which the line was
  * told, one of the WSLIMAGE_STAGE_ constants. Any thread, also after the end.
@@ -694,7 +777,7 @@ wslimage_status wslimage_manifest_start(struct wslimage_client *client,
                                         struct wslimage_error **error);
 
 /**
- * Takes the result of wslimage_manifest_start, once. Any thread.
+ * Takes the result of wslimage_manifest_start or wslimage_manifest_start_local, once. Any thread.
  *
  * OK: *manifest is the caller's, to be ended by wslimage_manifest_free; it does not need the operation or the client.
  * PENDING: the operation goes on. Otherwise *manifest is NULL and *error, if error is not NULL, is the caller's:
@@ -706,7 +789,13 @@ wslimage_status wslimage_operation_take_manifest(struct wslimage_operation *oper
                                                  struct wslimage_error **error);
 
 /**
- * The image as the user named it, with the defaults filled in: "ghcr.io/owner/name:tag".
+ * What to call the image: its reference, or its name in a file or folder and where that is.
+ */
+const char *wslimage_manifest_name(const struct wslimage_manifest *manifest);
+
+/**
+ * The image at its registry as the user named it, with the defaults filled in: "ghcr.io/owner/name:tag". NULL for an
+ * image of a file or folder.
  */
 const char *wslimage_manifest_reference(const struct wslimage_manifest *manifest);
 
@@ -721,7 +810,7 @@ const char *wslimage_manifest_platform(const struct wslimage_manifest *manifest)
 const char *wslimage_manifest_digest(const struct wslimage_manifest *manifest);
 
 /**
- * The media type of the platform's manifest; "" where the registry did not say it.
+ * The media type of the platform's manifest; "" where nobody says it.
  */
 const char *wslimage_manifest_media_type(const struct wslimage_manifest *manifest);
 
@@ -753,7 +842,7 @@ size_t wslimage_manifest_dropped_key_count(const struct wslimage_manifest *manif
 const char *wslimage_manifest_dropped_key(const struct wslimage_manifest *manifest, size_t index);
 
 /**
- * How many layers the image has.
+ * How many layers the image has; at least 1.
  */
 size_t wslimage_manifest_layer_count(const struct wslimage_manifest *manifest);
 
@@ -777,6 +866,24 @@ uint64_t wslimage_manifest_layer_size(const struct wslimage_manifest *manifest, 
  * may use it any more.
  */
 void wslimage_manifest_free(struct wslimage_manifest *manifest);
+
+/**
+ * Starts to look an image up in a file or folder: its index, the manifest for the platform, its config. Nobody on the
+ * network is asked. Any thread; image is copied. The file or folder must stay as it is until the image has been pulled.
+ *
+ * OK: *operation is the caller's, to be ended by wslimage_operation_free; its result is taken by
+ * wslimage_operation_take_manifest. Its errors: WSLIMAGE_ERROR_KIND_INVALID_ARGUMENT when the path cannot be opened,
+ * _UNSUPPORTED_IMAGE when no image that can be used is there, _NOT_FOUND for a selection that is not there,
+ * _INVALID_REFERENCE where one of several images has to be selected, _NO_PLATFORM, and _INVALID_RESPONSE,
+ * _BLOB_NOT_FOUND or _DIGEST_MISMATCH for what is damaged. Otherwise *operation is NULL and *error, if error is not
+ * NULL, is the caller's:
+ * FAILED with WSLIMAGE_ERROR_KIND_INVALID_ARGUMENT for a platform that is not well formed;
+ * INVALID_ARGUMENT for a pointer that is NULL, a wrong size, text that is not UTF-8;
+ * PANIC.
+ */
+wslimage_status wslimage_manifest_start_local(const struct wslimage_local_image *image,
+                                              struct wslimage_operation **operation,
+                                              struct wslimage_error **error);
 
 /**
  * Starts to ask for the tags of a repository. Any thread; image is copied: its registry, name and default_registry are
@@ -859,18 +966,21 @@ const char *wslimage_token_value(const struct wslimage_token *token);
 void wslimage_token_free(struct wslimage_token *token);
 
 /**
- * Starts to fetch an image into a file, which appears, or is replaced, only when all of it is there and verified.
- * Until then, and after a failure, what was there stays. Folders that are missing are made. Any thread; manifest and
- * destination_path (UTF-8; relative to the process's directory if it is relative) are copied.
+ * Starts to make of an image an archive, which appears, or is replaced, only when all of it is there and verified.
+ * Until then, and after a failure, what was there stays. Folders that are missing are made. The blobs of several layers
+ * lie in DESTINATION.layers meanwhile, and stay there after a failure for the next call. client may be NULL for an image
+ * of a file or folder. Any thread; manifest, destination_path (UTF-8; relative to the process's directory if it is
+ * relative) and options (NULL: the defaults) are copied.
  *
  * OK: *operation is the caller's, to be ended by wslimage_operation_free; its result is taken by
  * wslimage_operation_take_file. Otherwise *operation is NULL and *error, if error is not NULL, is the caller's:
- * INVALID_ARGUMENT for a pointer that is NULL, text that is not UTF-8;
+ * INVALID_ARGUMENT for a pointer that is NULL, text that is not UTF-8, a wrong size, a format that is none;
  * PANIC.
  */
 wslimage_status wslimage_pull_start(struct wslimage_client *client,
                                     const struct wslimage_manifest *manifest,
                                     const char *destination_path,
+                                    const struct wslimage_pull_options *options,
                                     struct wslimage_operation **operation,
                                     struct wslimage_error **error);
 

@@ -1,10 +1,13 @@
 //! An image as a file.
 
+pub mod options;
+
 use std::ffi::{CString, c_char};
 use std::path::PathBuf;
 use std::ptr;
 
 use library::PulledFile;
+use options::wslimage_pull_options;
 
 use crate::client::wslimage_client;
 use crate::error::wslimage_error;
@@ -33,19 +36,22 @@ impl From<PulledFile> for wslimage_file {
     }
 }
 
-/// Starts to fetch an image into a file, which appears, or is replaced, only when all of it is there and verified.
-/// Until then, and after a failure, what was there stays. Folders that are missing are made. Any thread; manifest and
-/// destination_path (UTF-8; relative to the process's directory if it is relative) are copied.
+/// Starts to make of an image an archive, which appears, or is replaced, only when all of it is there and verified.
+/// Until then, and after a failure, what was there stays. Folders that are missing are made. The blobs of several layers
+/// lie in DESTINATION.layers meanwhile, and stay there after a failure for the next call. client may be NULL for an image
+/// of a file or folder. Any thread; manifest, destination_path (UTF-8; relative to the process's directory if it is
+/// relative) and options (NULL: the defaults) are copied.
 ///
 /// OK: *operation is the caller's, to be ended by wslimage_operation_free; its result is taken by
 /// wslimage_operation_take_file. Otherwise *operation is NULL and *error, if error is not NULL, is the caller's:
-/// INVALID_ARGUMENT for a pointer that is NULL, text that is not UTF-8;
+/// INVALID_ARGUMENT for a pointer that is NULL, text that is not UTF-8, a wrong size, a format that is none;
 /// PANIC.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wslimage_pull_start(
     client: *mut wslimage_client,
     manifest: *const wslimage_manifest,
     destination_path: *const c_char,
+    options: *const wslimage_pull_options,
     operation: *mut *mut wslimage_operation,
     error: *mut *mut wslimage_error,
 ) -> wslimage_status {
@@ -53,11 +59,16 @@ pub unsafe extern "C" fn wslimage_pull_start(
     unsafe {
         landing::call(error, || {
             let out = Out::new(operation, "operation")?;
-            let client = landing::handle(client, "client")?.client.clone();
             let image = landing::handle(manifest, "manifest")?.image.clone();
+            let is_local = image.reference().is_none();
+            let client = match client.is_null() && is_local {
+                true => None,
+                false => Some(landing::handle(client, "client")?.client.clone()),
+            };
             let destination = PathBuf::from(text::required(destination_path, "destination_path")?);
+            let options = options::read(options)?;
             out.set(operation::start(|job| async move {
-                library::pull(&client, &image, &destination, &job).await.map(wslimage_file::from)
+                library::pull(client.as_ref(), &image, &destination, options, &job).await.map(wslimage_file::from)
             })?);
             Ok(WSLIMAGE_STATUS_OK)
         })

@@ -101,13 +101,16 @@ pub(crate) unsafe fn request(image: *const wslimage_image) -> Result<ImageReques
     // SAFETY: the caller of this function promises it; nothing borrowed leaves this function.
     let given = unsafe { Given::read(image) }?;
     let mut request = ImageRequest::new(given.reference()?);
-    if let Some(platform) = given.platform {
-        // Here a platform is an option of the call, not a part of the image's name.
-        request.platform =
-            platform.parse::<Platform>().map_err(|error| Failure::from(error).of_kind(ErrorKind::InvalidArgument))?;
+    if let Some(given) = given.platform {
+        request.platform = platform(given)?;
     }
     request.token = given.auth_token.map(SecretString::from);
     Ok(request)
+}
+
+/// A platform as the caller gave it: an option of the call, not a part of the image's name.
+pub(crate) fn platform(given: &str) -> Result<Platform, Failure> {
+    given.parse().map_err(|error: library::Error| Failure::from(error).of_kind(ErrorKind::InvalidArgument))
 }
 
 /// Reads for what a token is to be got: a registry and the name of a repository, which may be empty.

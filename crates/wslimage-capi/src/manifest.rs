@@ -1,4 +1,6 @@
-//! What a registry says of an image.
+//! What is known of an image before its layers are fetched.
+
+pub mod local;
 
 use std::ffi::{CString, c_char};
 use std::ptr;
@@ -14,12 +16,13 @@ use crate::operation::{self, wslimage_operation};
 use crate::status::{WSLIMAGE_STATUS_OK, wslimage_status};
 use crate::text;
 
-/// An image as the registry describes it: manifest and config, both verified. It never changes: any thread may read it,
-/// several at once. Its strings and bytes belong to it and live until wslimage_manifest_free. All functions that read
-/// it take NULL for a manifest that says nothing: NULL or 0.
+/// An image as a registry, a file or a folder describes it: manifest and config, both verified. It never changes: any
+/// thread may read it, several at once. Its strings and bytes belong to it and live until wslimage_manifest_free. All
+/// functions that read it take NULL for a manifest that says nothing: NULL or 0.
 pub struct wslimage_manifest {
     pub(crate) image: Arc<Image>,
-    reference: CString,
+    name: CString,
+    reference: Option<CString>,
     platform: CString,
     digest: CString,
     media_type: CString,
@@ -36,7 +39,8 @@ struct Layer {
 impl From<Image> for wslimage_manifest {
     fn from(image: Image) -> Self {
         Self {
-            reference: text::output(image.reference().to_string()),
+            name: text::output(image.name()),
+            reference: image.reference().map(|reference| text::output(reference.to_string())),
             platform: text::output(image.platform().to_string()),
             digest: text::output(image.digest().to_string()),
             media_type: text::output(image.media_type()),
@@ -84,7 +88,7 @@ pub unsafe extern "C" fn wslimage_manifest_start(
     }
 }
 
-/// Takes the result of wslimage_manifest_start, once. Any thread.
+/// Takes the result of wslimage_manifest_start or wslimage_manifest_start_local, once. Any thread.
 ///
 /// OK: *manifest is the caller's, to be ended by wslimage_manifest_free; it does not need the operation or the client.
 /// PENDING: the operation goes on. Otherwise *manifest is NULL and *error, if error is not NULL, is the caller's:
@@ -128,11 +132,19 @@ unsafe fn bytes<'a>(
     }
 }
 
-/// The image as the user named it, with the defaults filled in: "ghcr.io/owner/name:tag".
+/// What to call the image: its reference, or its name in a file or folder and where that is.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wslimage_manifest_name(manifest: *const wslimage_manifest) -> *const c_char {
+    // SAFETY: the caller promises a living handle or NULL.
+    unsafe { string(manifest, |manifest| Some(&manifest.name)) }
+}
+
+/// The image at its registry as the user named it, with the defaults filled in: "ghcr.io/owner/name:tag". NULL for an
+/// image of a file or folder.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wslimage_manifest_reference(manifest: *const wslimage_manifest) -> *const c_char {
     // SAFETY: the caller promises a living handle or NULL.
-    unsafe { string(manifest, |manifest| Some(&manifest.reference)) }
+    unsafe { string(manifest, |manifest| manifest.reference.as_ref()) }
 }
 
 /// The platform that the image is for, such as "linux/amd64".
@@ -149,7 +161,7 @@ pub unsafe extern "C" fn wslimage_manifest_digest(manifest: *const wslimage_mani
     unsafe { string(manifest, |manifest| Some(&manifest.digest)) }
 }
 
-/// The media type of the platform's manifest; "" where the registry did not say it.
+/// The media type of the platform's manifest; "" where nobody says it.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wslimage_manifest_media_type(manifest: *const wslimage_manifest) -> *const c_char {
     // SAFETY: the caller promises a living handle or NULL.
@@ -202,7 +214,7 @@ pub unsafe extern "C" fn wslimage_manifest_dropped_key(
     unsafe { string(manifest, |manifest| manifest.dropped_keys.get(index)) }
 }
 
-/// How many layers the image has.
+/// How many layers the image has; at least 1.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wslimage_manifest_layer_count(manifest: *const wslimage_manifest) -> usize {
     // SAFETY: the caller promises a living handle or NULL.

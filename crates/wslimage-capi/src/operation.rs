@@ -122,6 +122,14 @@ pub unsafe extern "C" fn wslimage_operation_progress(
     }
 }
 
+/// How many bytes of a layer have arrived, 0 being the lowest layer; 0 after the last, and for NULL. Any thread, also after
+/// the end.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wslimage_operation_layer_bytes(operation: *mut wslimage_operation, index: usize) -> u64 {
+    // SAFETY: the caller promises a living handle or NULL.
+    unsafe { landing::read(operation, 0, |operation| Some(operation.shared.layer_bytes(index))) }
+}
+
 /// A line worth showing, by its place in the order in which they came. kind and stage may be NULL; *kind becomes one of
 /// the WSLIMAGE_NOTICE_KIND_ constants, or 0 where there is no such notice, and *stage the stage in which the line was
 /// told, one of the WSLIMAGE_STAGE_ constants. Any thread, also after the end.

@@ -17,12 +17,16 @@ pub struct wslimage_progress {
     pub layer_count: u32,
     /// The index of the layer that moved last.
     pub layer: u32,
-    /// Over all layers.
+    /// Of all layers together; wslimage_operation_layer_bytes tells them apart.
     pub bytes_done: u64,
     /// 0 while unknown.
     pub bytes_total: u64,
     /// How many notices there are so far, see wslimage_operation_notice.
     pub notice_count: u64,
+    /// So much of the archive is written; 0 before that begins, and where the file is a blob as it came.
+    pub bytes_written: u64,
+    /// About so much of the archive is to be written; 0 as long as bytes_written counts nothing.
+    pub bytes_to_write: u64,
 }
 
 // SAFETY: `size` is the first field, and all are integers.

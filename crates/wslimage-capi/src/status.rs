@@ -48,13 +48,14 @@ pub const WSLIMAGE_ERROR_KIND_TLS: wslimage_error_kind = 10;
 pub const WSLIMAGE_ERROR_KIND_TIMEOUT: wslimage_error_kind = 11;
 /// An answer that is not what the protocol says: not JSON, too large, a bad redirect.
 pub const WSLIMAGE_ERROR_KIND_INVALID_RESPONSE: wslimage_error_kind = 12;
-/// No manifest for the platform asked for.
+/// No manifest for the platform asked for; the message says which there are.
 pub const WSLIMAGE_ERROR_KIND_NO_PLATFORM: wslimage_error_kind = 13;
-/// An image of a form that cannot become an archive: no layers, several layers, Docker schema 1.
+/// An image of a form that cannot become an archive: no layers, layers that are no archives, Docker schema 1, or no image
+/// for Linux at all.
 pub const WSLIMAGE_ERROR_KIND_UNSUPPORTED_IMAGE: wslimage_error_kind = 14;
-/// Bytes that do not hash to their digest.
+/// Bytes that do not hash to their digest, or plain ones that do not hash to the DiffID.
 pub const WSLIMAGE_ERROR_KIND_DIGEST_MISMATCH: wslimage_error_kind = 15;
-/// The destination: folder, permission, full disk.
+/// The destination, or a file to be read: folder, permission, full disk.
 pub const WSLIMAGE_ERROR_KIND_FILE: wslimage_error_kind = 16;
 /// A secret would have gone over plain http, or https was redirected to http.
 pub const WSLIMAGE_ERROR_KIND_INSECURE: wslimage_error_kind = 17;
@@ -77,9 +78,9 @@ pub const WSLIMAGE_STAGE_STARTING: wslimage_stage = 0;
 pub const WSLIMAGE_STAGE_AUTHENTICATING: wslimage_stage = 1;
 /// Index, manifest and config are looked up.
 pub const WSLIMAGE_STAGE_RESOLVING: wslimage_stage = 2;
-/// The bytes of the layer arrive.
+/// The bytes of layers arrive.
 pub const WSLIMAGE_STAGE_DOWNLOADING: wslimage_stage = 3;
-/// The file is verified, flushed and given its name.
+/// An archive is written, if one has to be made; the file is verified, flushed and given its name.
 pub const WSLIMAGE_STAGE_FINISHING: wslimage_stage = 4;
 /// All is done.
 pub const WSLIMAGE_STAGE_DONE: wslimage_stage = 5;

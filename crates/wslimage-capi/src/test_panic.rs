@@ -90,7 +90,9 @@ pub unsafe extern "C" fn wslimage_test_panic_pull_start(
             let destination = PathBuf::from(text::required(destination_path, "destination_path")?);
             out.set(operation::start(|_job| async move {
                 let job = Job::new(Arc::new(Panicking), CancellationToken::new());
-                library::pull(&client, &image, &destination, &job).await.map(wslimage_file::from)
+                library::pull(&client, &image, &destination, library::PullOptions::default(), &job)
+                    .await
+                    .map(wslimage_file::from)
             })?);
             Ok(WSLIMAGE_STATUS_OK)
         })

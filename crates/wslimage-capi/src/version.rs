@@ -4,7 +4,7 @@ use std::ffi::{CStr, c_char};
 
 /// The version of the ABI that this header describes. It grows when a function or a type changes its meaning; what is
 /// only added does not change it.
-pub const WSLIMAGE_ABI_VERSION: u32 = 2;
+pub const WSLIMAGE_ABI_VERSION: u32 = 3;
 
 const VERSION: &CStr = match CStr::from_bytes_with_nul(concat!(env!("CARGO_PKG_VERSION"), "\0").as_bytes()) {
     Ok(version) => version,

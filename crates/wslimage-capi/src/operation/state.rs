@@ -3,7 +3,7 @@
 use std::any::{Any, TypeId};
 use std::ffi::CStr;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use library::{CancellationToken, Job, Notice, Observer, Stage};
@@ -24,6 +24,10 @@ pub(super) struct Shared {
     cancellation: CancellationToken,
     layer: AtomicU32,
     bytes_done: AtomicU64,
+    /// The bytes of each layer, once it is known how many there are.
+    layer_bytes: OnceLock<Box<[AtomicU64]>>,
+    bytes_written: AtomicU64,
+    bytes_to_write: AtomicU64,
     state: Mutex<State>,
     /// Told of each change of `state`.
     changed: Condvar,
@@ -75,6 +79,9 @@ impl Shared {
             cancellation: CancellationToken::new(),
             layer: AtomicU32::new(0),
             bytes_done: AtomicU64::new(0),
+            layer_bytes: OnceLock::new(),
+            bytes_written: AtomicU64::new(0),
+            bytes_to_write: AtomicU64::new(0),
             state: Mutex::new(State {
                 stage: Stage::Starting,
                 layer_count: 0,
@@ -143,7 +150,17 @@ impl Shared {
             bytes_done: self.bytes_done.load(Ordering::Relaxed),
             bytes_total: state.bytes_total,
             notice_count: state.notices.len() as u64,
+            bytes_written: self.bytes_written.load(Ordering::Relaxed),
+            bytes_to_write: self.bytes_to_write.load(Ordering::Relaxed),
         }
+    }
+
+    pub(super) fn layer_bytes(&self, layer: usize) -> u64 {
+        self.layer(layer).map_or(0, |bytes| bytes.load(Ordering::Relaxed))
+    }
+
+    fn layer(&self, layer: usize) -> Option<&AtomicU64> {
+        self.layer_bytes.get()?.get(layer)
     }
 
     pub(super) fn notice(&self, index: u64) -> Option<Line> {
@@ -214,6 +231,7 @@ impl Observer for Shared {
     }
 
     fn expects(&self, layers: usize, bytes: u64) {
+        self.layer_bytes.get_or_init(|| (0..layers).map(|_| AtomicU64::new(0)).collect());
         self.change(|state| {
             state.layer_count = u32::try_from(layers).unwrap_or(u32::MAX);
             state.bytes_total = bytes;
@@ -223,10 +241,21 @@ impl Observer for Shared {
     fn advanced(&self, layer: usize, bytes: u64) {
         self.layer.store(u32::try_from(layer).unwrap_or(u32::MAX), Ordering::Relaxed);
         self.bytes_done.fetch_add(bytes, Ordering::Relaxed);
+        if let Some(of_layer) = self.layer(layer) {
+            of_layer.fetch_add(bytes, Ordering::Relaxed);
+        }
     }
 
-    fn withdrew(&self, _layer: usize, bytes: u64) {
+    fn withdrew(&self, layer: usize, bytes: u64) {
         self.bytes_done.fetch_sub(bytes, Ordering::Relaxed);
+        if let Some(of_layer) = self.layer(layer) {
+            of_layer.fetch_sub(bytes, Ordering::Relaxed);
+        }
+    }
+
+    fn wrote(&self, bytes: u64, total: u64) {
+        self.bytes_written.store(bytes, Ordering::Relaxed);
+        self.bytes_to_write.store(total, Ordering::Relaxed);
     }
 
     fn notice(&self, notice: Notice) {
