@@ -4,7 +4,7 @@ using WslImage.Native;
 namespace WslImage;
 
 /// <summary>Returns a token to pull from a repository with, or nothing where the registry asks for none.</summary>
-[Cmdlet(VerbsCommon.Get, "DockerAuthToken")]
+[Cmdlet(VerbsCommon.Get, "DockerAuthToken", DefaultParameterSetName = RegistrySet)]
 [OutputType(typeof(string))]
 public sealed class GetDockerAuthTokenCommand : RegistryCmdlet
 {

@@ -4,7 +4,7 @@ using WslImage.Native;
 namespace WslImage;
 
 /// <summary>Returns the tags of an image, in the registry's order.</summary>
-[Cmdlet(VerbsCommon.Get, "DockerImageTag")]
+[Cmdlet(VerbsCommon.Get, "DockerImageTag", DefaultParameterSetName = RegistrySet)]
 [OutputType(typeof(string))]
 public sealed class GetDockerImageTagCommand : RegistryCmdlet
 {

@@ -1,33 +1,56 @@
 using System;
 using System.Collections;
+using System.Collections.Generic;
 using System.Globalization;
+using System.Linq;
 using System.Management.Automation;
+using WslImage.Native;
 
 namespace WslImage;
 
-/// <summary>The config of an image and its layer, as nested Hashtables.</summary>
+/// <summary>The config of an image and its layers, as nested Hashtables.</summary>
 internal static class ImageMetadata
 {
     /// <summary>
     /// Reads JSON by the engine's own ConvertFrom-Json, so each edition gives the types that its users know: a date
     /// is a DateTime in PowerShell 7 and a string in 5.1, an integer a long or an int.
     /// </summary>
-    /// <param name="configJson">The config, in which no key is empty and no two keys differ only by case.</param>
-    /// <param name="layerMediaType">Media type of the layer.</param>
-    /// <param name="layerSize">Size of the layer in bytes.</param>
-    /// <param name="layerDigest">Digest of the layer.</param>
-    internal static Hashtable Read(string configJson, string layerMediaType, ulong layerSize, string layerDigest)
+    internal static Hashtable Read(ManifestHandle manifest)
     {
-        // The size goes through ConvertFrom-Json too, for the same reason.
+        IReadOnlyList<Layer> layers = manifest.Layers;
+        decimal size = layers.Sum(layer => (decimal)layer.Size);
+        // Sizes go through ConvertFrom-Json too, for the same reason. In the metadata no key is empty and no two keys
+        // differ only by case.
         string json = string.Format(
-            CultureInfo.InvariantCulture, "{{\"config\":{0},\"size\":{1}}}", configJson, layerSize);
+            CultureInfo.InvariantCulture,
+            "{{\"config\":{0},\"size\":{1},\"sizes\":[{2}]}}",
+            manifest.MetadataJson,
+            size,
+            string.Join(",", layers.Select(layer => layer.Size.ToString(CultureInfo.InvariantCulture))));
         PSObject parsed = ConvertFromJson(json);
         var metadata = (Hashtable)ToHashtable(parsed.Properties["config"].Value)!;
-        metadata["mediaType"] = layerMediaType;
+        if (layers.Count == 1)
+        {
+            metadata["mediaType"] = layers[0].MediaType;
+            metadata["digest"] = layers[0].Digest;
+        }
+        else
+        {
+            var sizes = (object?[])ToHashtable(parsed.Properties["sizes"].Value)!;
+            metadata["mediaType"] = manifest.MediaType;
+            metadata["digest"] = manifest.Digest;
+            metadata["layers"] = layers.Select((layer, index) => Describe(layer, sizes[index])).ToArray<object>();
+        }
         metadata["size"] = ToHashtable(parsed.Properties["size"].Value);
-        metadata["digest"] = layerDigest;
         return metadata;
     }
+
+    private static Hashtable Describe(Layer layer, object? size) => new(StringComparer.OrdinalIgnoreCase)
+    {
+        ["mediaType"] = layer.MediaType,
+        ["size"] = size,
+        ["digest"] = layer.Digest,
+    };
 
     private static PSObject ConvertFromJson(string json)
     {

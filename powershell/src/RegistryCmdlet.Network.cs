@@ -11,71 +11,71 @@ namespace WslImage;
 public abstract partial class RegistryCmdlet
 {
     /// <summary>The login at the registry or its token service. Without it the registry is asked as anybody.</summary>
-    [Parameter]
+    [Parameter(ParameterSetName = RegistrySet)]
     [Credential]
     public PSCredential? Credential { get; set; }
 
     /// <summary>A file of certificates (PEM) to trust beside those of the operating system.</summary>
-    [Parameter]
+    [Parameter(ParameterSetName = RegistrySet)]
     public string? CACertificatePath { get; set; }
 
     /// <summary>Takes any certificate. Whoever stands between can then read and change everything.</summary>
-    [Parameter]
+    [Parameter(ParameterSetName = RegistrySet)]
     public SwitchParameter SkipCertificateCheck { get; set; }
 
     /// <summary>Talks to the registry by http, which anybody on the way can read and change.</summary>
-    [Parameter]
+    [Parameter(ParameterSetName = RegistrySet)]
     public SwitchParameter PlainHttp { get; set; }
 
     /// <summary>The longest time to connect, in seconds; 0 for no limit, 30 when not given.</summary>
-    [Parameter]
+    [Parameter(ParameterSetName = RegistrySet)]
     [ValidateRange(0, int.MaxValue)]
     public int ConnectionTimeoutSeconds { get; set; }
 
     /// <summary>The longest time without a byte, in seconds; 0 for no limit, 30 when not given.</summary>
-    [Parameter]
+    [Parameter(ParameterSetName = RegistrySet)]
     [ValidateRange(0, int.MaxValue)]
     public int OperationTimeoutSeconds { get; set; }
 
     /// <summary>How often what failed is tried again without progress; 5 when not given.</summary>
-    [Parameter]
+    [Parameter(ParameterSetName = RegistrySet)]
     [ValidateRange(0, int.MaxValue)]
     public int MaximumRetryCount { get; set; }
 
     /// <summary>The most that is waited between tries in all, in seconds; 120 when not given.</summary>
-    [Parameter]
+    [Parameter(ParameterSetName = RegistrySet)]
     [ValidateRange(1, int.MaxValue)]
     public int MaximumWaitSeconds { get; set; }
 
     /// <summary>The most connections that fetch one layer; 6 when not given.</summary>
-    [Parameter]
+    [Parameter(ParameterSetName = RegistrySet)]
     [ValidateRange(1, int.MaxValue)]
     public int MaximumConnectionCount { get; set; }
 
     /// <summary>A proxy for every address, instead of what the machine is set up with.</summary>
-    [Parameter]
+    [Parameter(ParameterSetName = RegistrySet)]
     public Uri? Proxy { get; set; }
 
     /// <summary>The login at the proxy of <see cref="Proxy"/>.</summary>
-    [Parameter]
+    [Parameter(ParameterSetName = RegistrySet)]
     [Credential]
     public PSCredential? ProxyCredential { get; set; }
 
     /// <summary>Signs in at the proxy of <see cref="Proxy"/> as the user of this Windows session.</summary>
-    [Parameter]
+    [Parameter(ParameterSetName = RegistrySet)]
     public SwitchParameter ProxyUseDefaultCredentials { get; set; }
 
     /// <summary>Uses no proxy, whatever the machine is set up with.</summary>
-    [Parameter]
+    [Parameter(ParameterSetName = RegistrySet)]
     public SwitchParameter NoProxy { get; set; }
 
     /// <summary>Where to look before the registry: hosts with an optional port and path.</summary>
-    [Parameter]
+    [Parameter(ParameterSetName = RegistrySet)]
     [ValidateNotNullOrEmpty]
     public string[]? Mirror { get; set; }
 
     /// <summary>A folder in which layers are kept and looked for.</summary>
-    [Parameter]
+    [Parameter(ParameterSetName = RegistrySet)]
     [ValidateNotNullOrEmpty]
     public string? CachePath { get; set; }
 

@@ -10,6 +10,10 @@ public abstract partial class RegistryCmdlet : NativeCmdlet
 {
     internal const string DefaultRegistry = "ghcr.io";
 
+    /// <summary>The parameter sets: an image at a registry, and one of a file or folder.</summary>
+    internal const string RegistrySet = "Registry";
+    internal const string PathSet = "Path";
+
     private readonly object _gate = new();
     private OperationHandle? _operation;
 
@@ -45,7 +49,7 @@ public abstract partial class RegistryCmdlet : NativeCmdlet
         WriteWorking(
             $"Retrieving docker image manifest for {repository}:{name.Version} from registry {name.Registry}...");
 
-    /// <summary>Looks up manifest and config of an image that has one layer.</summary>
+    /// <summary>Looks up manifest and config of an image at a registry.</summary>
     /// <param name="client">The client.</param>
     /// <param name="image">Which image.</param>
     /// <param name="onResolving">Called once, between the lines about the token and those about manifests.</param>
@@ -62,6 +66,14 @@ public abstract partial class RegistryCmdlet : NativeCmdlet
         using OperationHandle operation = client.StartManifest(image);
         // Lines of two stages may come in one call.
         Run(operation, progress => Announce(progress.Stage), Announce);
+        return operation.TakeManifest();
+    }
+
+    /// <summary>Looks up manifest and config of an image of a file or folder.</summary>
+    private protected ManifestHandle GetLocalManifest(string path, string? tag)
+    {
+        using OperationHandle operation = ManifestHandle.StartLocal(path, tag, Platform);
+        Run(operation);
         return operation.TakeManifest();
     }
 

@@ -124,12 +124,18 @@ Describe 'Get-DockerImageManifest' {
         }
 
         It 'takes <Platform> when it is asked' -ForEach @(
-            @{ Platform = 'linux/arm64'; Variant = 'v8' }, @{ Platform = 'linux/arm64/v8'; Variant = 'v8' }, @{ Platform = 'linux/arm/v6'; Variant = 'v6' }, @{ Platform = 'linux/arm/v7'; Variant = 'v7' }, @{ Platform = 'windows/amd64'; Variant = $null }) {
+            @{ Platform = 'linux/arm64'; Variant = 'v8' }, @{ Platform = 'linux/arm64/v8'; Variant = 'v8' }, @{ Platform = 'linux/arm/v6'; Variant = 'v6' }, @{ Platform = 'linux/arm/v7'; Variant = 'v7' }) {
             $manifest = Get-DockerImageManifest -ImageName $several.Repository -Tag latest -Platform $Platform @at 6>$null
             $os, $architecture, $null = $Platform.Split('/')
             $manifest.os | Should -Be $os
             $manifest.architecture | Should -Be $architecture
             $manifest['variant'] | Should -Be $Variant
+        }
+
+        It 'refuses a Windows image, which WSL does not run' {
+            $failure = Get-Failure { Get-DockerImageManifest -ImageName $several.Repository -Tag latest -Platform windows/amd64 @at }
+            $failure.Exception | Should -BeOfType ([WslImageDownloadException])
+            $failure.Exception.Message | Should -Match 'WSL runs Linux distributions'
         }
 
         It 'fails for one that is not there' {

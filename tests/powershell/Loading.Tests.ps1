@@ -113,7 +113,7 @@ Describe 'The library' {
         foreach ($library in (Get-Library $module)) { & cc -shared -fPIC -o $library.FullName $source }
         $message = Get-LoadingMessage $module
         $message | Should -Match '\b4711\b'
-        $message | Should -Match '\b2\b'
+        $message | Should -Match '\b3\b'
     }
 
     It 'is not taken from the current folder or the system''s path' {

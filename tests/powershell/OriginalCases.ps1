@@ -10,11 +10,11 @@ $tokenOf = { & $getToken -Registry $registry -Repository $repository }
 function Get-ConfigText([string] $Labels = '{"org.opencontainers.image.version":"3.19.1","com.example.distribution.uid":"1000"}', [string] $More = '') {
     '{"created":"2024-03-01T10:20:30Z","author":"Somebody <somebody@example.com>","architecture":"amd64","os":"linux",' +
     "`"config`":{`"Env`":[`"PATH=/usr/bin:/bin`",`"LANG=C.UTF-8`"],`"Cmd`":[`"/bin/sh`"],`"WorkingDir`":`"/`",`"Labels`":$Labels},$More" +
-    '"rootfs":{"type":"layers","diff_ids":["sha256:b5bb9d8014a0f9b1d61e21e796d78dccdf1352f23cd32812f4850b878ae4944c"]},' +
+    '"rootfs":{"type":"layers","diff_ids":["sha256:f8e7785ad2b502abe7dd9c998681b8c62839a0ff978008987c72e7c7d36207f3"]},' +
     '"history":[{"created":"2024-03-01T10:20:30Z","created_by":"ADD rootfs.tar.gz /"},{"empty_layer":true}]}'
 }
 function Add-Image { param($Text = (Get-ConfigText), $More = @{}) Add-TestImage -Repository $repository -Layer @{ text = 'a root filesystem' } -ConfigText $Text @More }
-function Add-Sized([int] $Bytes) { Add-TestImage -Repository $repository -Layer @{ base64 = [Convert]::ToBase64String((New-Object byte[] $Bytes)) } }
+function Add-Sized([int] $Bytes) { Add-TestImage -Repository $repository -Layer @{ text = 'x' * $Bytes } }
 
 # Config, manifest and index as they come.
 @{ Name = 'a config with labels'; Setup = { Add-Image }; Run = $manifestOf }
@@ -136,7 +136,11 @@ function Add-Sized([int] $Bytes) { Add-TestImage -Repository $repository -Layer 
 @{ Name = 'image: token refused'; Setup = { Add-Image -More @{ Auth = @{ scheme = 'bearer'; deny = $true } } }; Run = $imageOf }
 @{ Name = 'image: no amd64'; Run = $imageOf
     Setup = { Add-TestImage -Repository $repository -Platform @(@{ platform = @{ os = 'linux'; architecture = 'arm64' }; layers = @(@{ text = 'x' }) }) } }
-@{ Name = 'image: several layers'; Setup = { Add-TestImage -Repository $repository -Layer @{ text = 'one' }, @{ text = 'two' } }; Run = $imageOf }
+@{ Name = 'image: several layers'; Setup = { Add-TestImage -Repository $repository -Layer @(Get-ThreeLayer) }; Run = $imageOf }
+@{ Name = 'image: a layer with a whiteout'; Setup = { Add-TestImage -Repository $repository -Layer (New-Layer ((Get-RootEntry) + @(@{ Name = 'etc/.wh.gone' }))) }; Run = $imageOf }
+@{ Name = 'image: a layer that is not compressed'; Setup = { Add-TestImage -Repository $repository -Layer (New-Layer (Get-RootEntry) -Plain) }; Run = $imageOf }
+@{ Name = 'image: a root filesystem'; Setup = { Add-TestImage -Repository $repository -Layer (New-Layer (Get-RootEntry)) }; Run = $imageOf }
+@{ Name = 'image: a layer of another DiffID'; Setup = { Add-Image ((Get-ConfigText) -replace 'sha256:f8e7\w+', "sha256:$('a' * 64)") }; Run = $imageOf }
 @{ Name = 'image: no layers'; Setup = { Add-TestImage -Repository $repository -Manifest @{ layers = @() } }; Run = $imageOf }
 @{ Name = 'image: no registry there'; Setup = { }; Run = { & $getImage -Registry $closed -ImageName a/b -Tag latest -DestinationFile $file } }
 @{ Name = 'layer missing'; Setup = { $i = Add-Image; Add-Route $i.BlobPath @(@{ status = 404 }) }; Run = $imageOf }

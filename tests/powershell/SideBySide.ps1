@@ -5,6 +5,7 @@ param([string] $Module, [string] $Original, [string] $Result, [string] $Folder, 
 $ErrorActionPreference = 'Stop'
 Import-Module (Join-Path $PSScriptRoot 'TestRegistry.psm1')
 Import-Module (Join-Path $PSScriptRoot 'Engine.psm1')
+Import-Module (Join-Path $PSScriptRoot 'Layers.psm1')
 $global:PSDefaultParameterValues = Get-TestDefault
 $cases = @(. (Join-Path $PSScriptRoot 'OriginalCases.ps1'))
 $registry = (Get-TestRegistry).Https

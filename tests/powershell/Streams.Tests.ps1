@@ -2,6 +2,7 @@
 BeforeAll {
     Import-Module (Join-Path $PSScriptRoot 'TestRegistry.psm1')
     Import-Module (Join-Path $PSScriptRoot 'Engine.psm1')
+    Import-Module (Join-Path $PSScriptRoot 'Layers.psm1')
     Import-Module $env:WSLIMAGE_MODULE
     $registry = Get-TestRegistry
     $at = @{ Registry = $registry.Https; CACertificatePath = $registry.Ca }
@@ -44,9 +45,9 @@ Describe 'Lines for people' {
         @(1, 3, 5, 7 | ForEach-Object { "$($run.Information[$_].MessageData.ForegroundColor)" }) | Should -Be @('DarkGray', 'DarkGray', 'DarkYellow', 'DarkGreen')
     }
 
-    It 'write <Bytes> bytes as <Text>' -ForEach @(
-        @{ Bytes = 0; Text = '0 B' }, @{ Bytes = 1024; Text = '1024 B' }, @{ Bytes = 1025; Text = '1.0 KB' }, @{ Bytes = 1048576; Text = '1,024.0 KB' }, @{ Bytes = 1048577; Text = '1.0 MB' }, @{ Bytes = 1572864; Text = '1.5 MB' }) {
-        $image = Add-TestImage -Layer @{ base64 = [Convert]::ToBase64String((New-Object byte[] $Bytes)) }
+    It 'write a layer of <Bytes> bytes as <Text>' -ForEach @(
+        @{ Bytes = 1; Text = '1 B' }, @{ Bytes = 1024; Text = '1024 B' }, @{ Bytes = 1025; Text = '1.0 KB' }, @{ Bytes = 1048576; Text = '1,024.0 KB' }, @{ Bytes = 1048577; Text = '1.0 MB' }, @{ Bytes = 1572864; Text = '1.5 MB' }) {
+        $image = Add-TestImage -Layer @{ base64 = [Convert]::ToBase64String((Get-SampleByte $Bytes)) }
         $run = Invoke-Download $image '[cultureinfo]::CurrentCulture = [cultureinfo]::InvariantCulture; Get-DockerImage @given'
         $run.Line[2] | Should -BeLike "*size: $Text. Digest*"
         $run.Line[3] | Should -BeLike "*File size: $Text"

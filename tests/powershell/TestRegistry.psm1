@@ -1,6 +1,7 @@
 # Thin functions over the control interface of the test registry (tests/registry), whose addresses are in the environment.
 # Requests go through HttpClient and not Invoke-RestMethod, whose answers differ between Windows PowerShell and PowerShell 7.
 Add-Type -AssemblyName System.Net.Http
+Import-Module (Join-Path $PSScriptRoot 'Layers.psm1')
 $script:client = New-Object System.Net.Http.HttpClient
 $script:client.Timeout = [timespan]::FromMinutes(5)
 
@@ -33,13 +34,14 @@ function Get-TestRegistry {
 # A repository name that no other test has.
 function New-TestRepository([string] $Name = 'image') { "powershell/$Name-$([guid]::NewGuid().ToString('N').Substring(0, 12))" }
 
-# Puts an image up and tells where: one linux/amd64 image behind an index and an anonymous token service, unless told otherwise.
+# Puts an image up and tells where: one linux/amd64 image of a small root filesystem behind an index and an anonymous token service,
+# unless told otherwise.
 # -Platform takes the interface's own entries (platform, config, layers, manifest) in place of -Layer, -Config and -Manifest.
 function Add-TestImage {
     param(
         [string] $Repository = (New-TestRepository),
         [string[]] $Tag = @('latest'),
-        [object[]] $Layer = @(@{ text = "the layer of $Repository" }),
+        [object[]] $Layer = @(New-Layer ((Get-RootEntry) + @(@{ Name = 'etc/motd'; Text = $Repository }))),
         [System.Collections.IDictionary] $Config,
         [string] $ConfigText,
         [System.Collections.IDictionary] $Manifest,
@@ -66,6 +68,7 @@ function Add-TestImage {
         Manifests = @($digests.manifests)
         Configs = @($digests.configs)
         Layers = $layers
+        Blob = $Layer[0]
         Digest = $layers[0].digest
         Hex = "$($layers[0].digest)".Split(':')[-1]
         Size = $layers[0].size

@@ -72,6 +72,43 @@
             )
         }
         @{
+            Input = 'An image of several layers'
+            Original = 'WslImageDownloadException: The image should have exactly one layer'
+            Module = 'Get-DockerImage: one archive of them all, and the SHA-256 of that file. Get-DockerImageManifest: digest, size and mediaType of the whole, and each of them in layers'
+            Reason = 'Most images have several'
+            Where = @(
+                @{ Aspect = 'error'; Case = 'several layers', 'image: several layers'; Original = '.*\nThe image should have exactly one layer'; Module = '' }
+                @{ Aspect = 'output'; Case = 'several layers'; Original = ''; Module = '\[0\] System\.Collections\.Hashtable of 8\n.*\.layers System\.Object\[\] of 2\n.*\.size System\.Int64 6' }
+                @{ Aspect = 'output'; Case = 'image: several layers'; Original = ''; Module = '\[0\] System\.String \w{64}' }
+                @{ Aspect = 'lines'; Case = 'image: several layers'; Original = '[^\n]+\n[^\n]+'; Module = '[^\n]+\n[^\n]+\n[^\n]*, 3 layers\.[^\n]+\n[^\n]+' }
+                @{ Aspect = 'verbose'; Case = 'several layers', 'image: several layers'; Original = '.*/manifests/sha256:\w+\.\.\.'; Module = '.*/manifests/sha256:\w+\.\.\.\nGetting docker image config .*' }
+                @{ Aspect = 'files'; Case = 'image: several layers'; Original = ''; Module = 'rootfs\.tar\.gz \d+ \w+' }
+            )
+        }
+        @{
+            Input = 'A layer that wsl --import would not take as it is, such as one with a whiteout, and one that is not compressed with gzip'
+            Original = 'Writes it as it is'
+            Module = 'An archive that wsl --import takes, compressed with gzip, and the SHA-256 of that file; -Format Original writes the layer as it is'
+            Reason = 'It could not be imported, or would be wrong afterwards; WSL 1 takes no zstd'
+            Where = @(
+                @{ Aspect = 'output'; Case = 'image: a layer with *', 'image: a layer that *', 'an image of no bytes'; Original = '\[0\] System\.String \w{64}'; Module = '\[0\] System\.String \w{64}' }
+                @{ Aspect = 'lines'; Case = 'image: a layer with *', 'image: a layer that *', 'an image of no bytes'; Original = '(.*)File size: [\d.]+ K?B (.*)'; Module = '(.*)File size: [\d.]+ K?B (.*)' }
+                @{ Aspect = 'files'; Case = 'image: a layer with *', 'image: a layer that *', 'an image of no bytes'; Original = 'rootfs\.tar\.gz \d+ \w+'; Module = 'rootfs\.tar\.gz \d+ \w+' }
+            )
+        }
+        @{
+            Input = 'A layer whose content is not what the config says (its DiffID)'
+            Original = 'Writes it'
+            Module = 'WslImageDownloadException: Failed to read layer ...: its content does not match its DiffID; no file'
+            Reason = 'The image is wrong where it was made; docker refuses it too'
+            Where = @(
+                @{ Aspect = 'output'; Case = 'image: a layer of another DiffID'; Original = '\[0\] System\.String \w+'; Module = '' }
+                @{ Aspect = 'error'; Case = 'image: a layer of another DiffID'; Original = ''; Module = 'WslImageDownloadException : .*\nFailed to read layer 1 of REGISTRY/REPOSITORY:latest, .*: its content does not match its DiffID\. .*' }
+                @{ Aspect = 'lines'; Case = 'image: a layer of another DiffID'; Pattern = '\n\\ud83c\\udf89 .*$'; Replacement = '' }
+                @{ Aspect = 'files'; Case = 'image: a layer of another DiffID'; Original = 'rootfs\.tar\.gz .*'; Module = '' }
+            )
+        }
+        @{
             Input = 'A layer of a digest, or of a size, that is not what the manifest says'
             Original = 'Writes it, and returns the digest that it should have'
             Module = 'WslImageDownloadException ("Downloaded file hash does not match expected hash. ..." for a digest); no file'

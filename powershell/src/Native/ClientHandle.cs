@@ -13,6 +13,9 @@ internal sealed unsafe class ClientHandle : NativeHandle
     private delegate int StartFunction(
         ClientHandle client, in NativeMethods.Image image, out IntPtr operation, out IntPtr error);
 
+    /// <summary>No client, which is enough for an image of a file or folder.</summary>
+    internal static ClientHandle None() => new(IntPtr.Zero);
+
     /// <exception cref="FailureException">An option cannot be used.</exception>
     internal static ClientHandle New(ClientArguments arguments)
     {
@@ -66,12 +69,18 @@ internal sealed unsafe class ClientHandle : NativeHandle
     /// <summary>Starts to ask for a token.</summary>
     internal OperationHandle StartToken(ImageArguments image) => Start(NativeMethods.TokenStart, image);
 
-    /// <summary>Starts to fetch the layer into a file.</summary>
-    internal OperationHandle StartPull(ManifestHandle manifest, string destinationPath, string parameter)
+    /// <summary>Starts to make of an image a file.</summary>
+    internal OperationHandle StartPull(ManifestHandle manifest, PullArguments arguments)
     {
-        using var path = Utf8Argument.From(destinationPath, parameter);
+        using var path = Utf8Argument.From(arguments.Destination, arguments.DestinationParameter);
+        var options = new NativeMethods.PullOptions
+        {
+            Size = (UIntPtr)sizeof(NativeMethods.PullOptions),
+            Format = (uint)arguments.Format,
+            MaximumPlainSize = arguments.MaximumPlainSize,
+        };
         ErrorHandle.Check(
-            NativeMethods.PullStart(this, manifest, path, out IntPtr operation, out IntPtr error), error);
+            NativeMethods.PullStart(this, manifest, path, options, out IntPtr operation, out IntPtr error), error);
         return new OperationHandle(operation);
     }
 

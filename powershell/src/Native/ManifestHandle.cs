@@ -3,15 +3,24 @@ using System.Collections.Generic;
 
 namespace WslImage.Native;
 
-/// <summary>What an image is: manifest and config, and its layers, of which the first one is described here.</summary>
-internal sealed class ManifestHandle : NativeHandle
+/// <summary>What an image is: manifest, config and layers.</summary>
+internal sealed unsafe class ManifestHandle : NativeHandle
 {
     internal ManifestHandle(IntPtr handle)
         : base(handle)
     {
     }
 
-    internal string Reference => NativeMethods.Text(NativeMethods.ManifestReference(this)) ?? string.Empty;
+    /// <summary>Its reference, or its name in a file or folder and where that is.</summary>
+    internal string Name => NativeMethods.Text(NativeMethods.ManifestName(this)) ?? string.Empty;
+
+    internal string Platform => NativeMethods.Text(NativeMethods.ManifestPlatform(this)) ?? string.Empty;
+
+    /// <summary>Of the platform's manifest.</summary>
+    internal string Digest => NativeMethods.Text(NativeMethods.ManifestDigest(this)) ?? string.Empty;
+
+    /// <summary>Of the platform's manifest; empty where nobody says it.</summary>
+    internal string MediaType => NativeMethods.Text(NativeMethods.ManifestMediaType(this)) ?? string.Empty;
 
     /// <summary>The config less history and rootfs, as JSON that ConvertFrom-Json takes.</summary>
     internal string MetadataJson =>
@@ -30,13 +39,44 @@ internal sealed class ManifestHandle : NativeHandle
         }
     }
 
-    internal string LayerMediaType =>
-        NativeMethods.Text(NativeMethods.ManifestLayerMediaType(this, UIntPtr.Zero)) ?? string.Empty;
+    /// <summary>The lowest first; there is at least one.</summary>
+    internal IReadOnlyList<Layer> Layers
+    {
+        get
+        {
+            var layers = new List<Layer>();
+            uint count = (uint)NativeMethods.ManifestLayerCount(this);
+            for (uint i = 0; i < count; i++)
+            {
+                var index = (UIntPtr)i;
+                layers.Add(new Layer(
+                    NativeMethods.Text(NativeMethods.ManifestLayerMediaType(this, index)) ?? string.Empty,
+                    NativeMethods.Text(NativeMethods.ManifestLayerDigest(this, index)) ?? string.Empty,
+                    NativeMethods.ManifestLayerSize(this, index)));
+            }
+            return layers;
+        }
+    }
 
-    internal string LayerDigest =>
-        NativeMethods.Text(NativeMethods.ManifestLayerDigest(this, UIntPtr.Zero)) ?? string.Empty;
-
-    internal ulong LayerSize => NativeMethods.ManifestLayerSize(this, UIntPtr.Zero);
+    /// <summary>Starts to look an image up in a file or folder.</summary>
+    /// <param name="path">The file or folder.</param>
+    /// <param name="tag">Its name there, its tag or its digest; null where there is one image.</param>
+    /// <param name="platform">The platform; null for linux/amd64.</param>
+    internal static OperationHandle StartLocal(string path, string? tag, string? platform)
+    {
+        using var pathArgument = Utf8Argument.From(path, "Path");
+        using var tagArgument = Utf8Argument.From(tag, "Tag");
+        using var platformArgument = Utf8Argument.From(platform, "Platform");
+        var image = new NativeMethods.LocalImage
+        {
+            Size = (UIntPtr)sizeof(NativeMethods.LocalImage),
+            Path = pathArgument.Pointer,
+            Selection = tagArgument.Pointer,
+            Platform = platformArgument.Pointer,
+        };
+        ErrorHandle.Check(NativeMethods.ManifestStartLocal(image, out IntPtr operation, out IntPtr error), error);
+        return new OperationHandle(operation);
+    }
 
     protected override bool ReleaseHandle()
     {

@@ -67,6 +67,9 @@ internal static partial class NativeMethods
     internal static extern int ManifestStart(
         ClientHandle client, in Image image, out IntPtr operation, out IntPtr error);
 
+    [DllImport(Library, EntryPoint = "wslimage_manifest_start_local", CallingConvention = CallingConvention.Cdecl)]
+    internal static extern int ManifestStartLocal(in LocalImage image, out IntPtr operation, out IntPtr error);
+
     [DllImport(Library, EntryPoint = "wslimage_token_start", CallingConvention = CallingConvention.Cdecl)]
     internal static extern int TokenStart(
         ClientHandle client, in Image image, out IntPtr operation, out IntPtr error);
@@ -80,6 +83,7 @@ internal static partial class NativeMethods
         ClientHandle client,
         ManifestHandle manifest,
         Utf8Argument destinationPath,
+        in PullOptions options,
         out IntPtr operation,
         out IntPtr error);
 
@@ -91,6 +95,9 @@ internal static partial class NativeMethods
 
     [DllImport(Library, EntryPoint = "wslimage_operation_progress", CallingConvention = CallingConvention.Cdecl)]
     internal static extern int OperationProgress(OperationHandle operation, ref Progress progress);
+
+    [DllImport(Library, EntryPoint = "wslimage_operation_layer_bytes", CallingConvention = CallingConvention.Cdecl)]
+    internal static extern ulong OperationLayerBytes(OperationHandle operation, UIntPtr index);
 
     [DllImport(Library, EntryPoint = "wslimage_operation_notice", CallingConvention = CallingConvention.Cdecl)]
     internal static extern IntPtr OperationNotice(
@@ -111,8 +118,17 @@ internal static partial class NativeMethods
     [DllImport(Library, EntryPoint = "wslimage_operation_free", CallingConvention = CallingConvention.Cdecl)]
     internal static extern void OperationFree(IntPtr operation);
 
-    [DllImport(Library, EntryPoint = "wslimage_manifest_reference", CallingConvention = CallingConvention.Cdecl)]
-    internal static extern IntPtr ManifestReference(ManifestHandle manifest);
+    [DllImport(Library, EntryPoint = "wslimage_manifest_name", CallingConvention = CallingConvention.Cdecl)]
+    internal static extern IntPtr ManifestName(ManifestHandle manifest);
+
+    [DllImport(Library, EntryPoint = "wslimage_manifest_platform", CallingConvention = CallingConvention.Cdecl)]
+    internal static extern IntPtr ManifestPlatform(ManifestHandle manifest);
+
+    [DllImport(Library, EntryPoint = "wslimage_manifest_digest", CallingConvention = CallingConvention.Cdecl)]
+    internal static extern IntPtr ManifestDigest(ManifestHandle manifest);
+
+    [DllImport(Library, EntryPoint = "wslimage_manifest_media_type", CallingConvention = CallingConvention.Cdecl)]
+    internal static extern IntPtr ManifestMediaType(ManifestHandle manifest);
 
     [DllImport(Library, EntryPoint = "wslimage_manifest_metadata_json", CallingConvention = CallingConvention.Cdecl)]
     internal static extern IntPtr ManifestMetadataJson(ManifestHandle manifest, out UIntPtr length);
@@ -123,6 +139,9 @@ internal static partial class NativeMethods
 
     [DllImport(Library, EntryPoint = "wslimage_manifest_dropped_key", CallingConvention = CallingConvention.Cdecl)]
     internal static extern IntPtr ManifestDroppedKey(ManifestHandle manifest, UIntPtr index);
+
+    [DllImport(Library, EntryPoint = "wslimage_manifest_layer_count", CallingConvention = CallingConvention.Cdecl)]
+    internal static extern UIntPtr ManifestLayerCount(ManifestHandle manifest);
 
     [DllImport(Library, EntryPoint = "wslimage_manifest_layer_media_type", CallingConvention = CallingConvention.Cdecl)]
     internal static extern IntPtr ManifestLayerMediaType(ManifestHandle manifest, UIntPtr index);

@@ -63,8 +63,16 @@ internal static partial class NativeMethods
     private delegate int StartForImage(SafeHandle client, in Image image, out IntPtr operation, out IntPtr error);
 
     [UnmanagedFunctionPointer(CallingConvention.Cdecl)]
+    private delegate int StartForLocalImage(in LocalImage image, out IntPtr operation, out IntPtr error);
+
+    [UnmanagedFunctionPointer(CallingConvention.Cdecl)]
     private delegate int StartPull(
-        SafeHandle client, SafeHandle manifest, SafeHandle path, out IntPtr operation, out IntPtr error);
+        SafeHandle client,
+        SafeHandle manifest,
+        SafeHandle path,
+        in PullOptions options,
+        out IntPtr operation,
+        out IntPtr error);
 
     [UnmanagedFunctionPointer(CallingConvention.Cdecl)]
     private delegate int Run(SafeHandle operation, ProgressCallback callback, IntPtr userdata);
@@ -127,6 +135,9 @@ internal static partial class NativeMethods
         ClientHandle client, in Image image, out IntPtr operation, out IntPtr error) =>
         Function<StartForImage>("wslimage_manifest_start")(client, image, out operation, out error);
 
+    internal static int ManifestStartLocal(in LocalImage image, out IntPtr operation, out IntPtr error) =>
+        Function<StartForLocalImage>("wslimage_manifest_start_local")(image, out operation, out error);
+
     internal static int TokenStart(ClientHandle client, in Image image, out IntPtr operation, out IntPtr error) =>
         Function<StartForImage>("wslimage_token_start")(client, image, out operation, out error);
 
@@ -138,9 +149,11 @@ internal static partial class NativeMethods
         ClientHandle client,
         ManifestHandle manifest,
         Utf8Argument destinationPath,
+        in PullOptions options,
         out IntPtr operation,
         out IntPtr error) =>
-        Function<StartPull>("wslimage_pull_start")(client, manifest, destinationPath, out operation, out error);
+        Function<StartPull>("wslimage_pull_start")(
+            client, manifest, destinationPath, options, out operation, out error);
 
     internal static int OperationRun(OperationHandle operation, ProgressCallback callback, IntPtr userdata) =>
         Function<Run>("wslimage_operation_run")(operation, callback, userdata);
@@ -150,6 +163,9 @@ internal static partial class NativeMethods
 
     internal static int OperationProgress(OperationHandle operation, ref Progress progress) =>
         Function<GetProgress>("wslimage_operation_progress")(operation, ref progress);
+
+    internal static ulong OperationLayerBytes(OperationHandle operation, UIntPtr index) =>
+        Function<UInt64At>("wslimage_operation_layer_bytes")(operation, index);
 
     internal static IntPtr OperationNotice(
         OperationHandle operation, ulong index, out uint kind, out Stage stage) =>
@@ -170,8 +186,17 @@ internal static partial class NativeMethods
     internal static void OperationFree(IntPtr operation) =>
         Function<FreeFunction>("wslimage_operation_free")(operation);
 
-    internal static IntPtr ManifestReference(ManifestHandle manifest) =>
-        Function<PointerOf>("wslimage_manifest_reference")(manifest);
+    internal static IntPtr ManifestName(ManifestHandle manifest) =>
+        Function<PointerOf>("wslimage_manifest_name")(manifest);
+
+    internal static IntPtr ManifestPlatform(ManifestHandle manifest) =>
+        Function<PointerOf>("wslimage_manifest_platform")(manifest);
+
+    internal static IntPtr ManifestDigest(ManifestHandle manifest) =>
+        Function<PointerOf>("wslimage_manifest_digest")(manifest);
+
+    internal static IntPtr ManifestMediaType(ManifestHandle manifest) =>
+        Function<PointerOf>("wslimage_manifest_media_type")(manifest);
 
     internal static IntPtr ManifestMetadataJson(ManifestHandle manifest, out UIntPtr length) =>
         Function<BytesOf>("wslimage_manifest_metadata_json")(manifest, out length);
@@ -181,6 +206,9 @@ internal static partial class NativeMethods
 
     internal static IntPtr ManifestDroppedKey(ManifestHandle manifest, UIntPtr index) =>
         Function<PointerAt>("wslimage_manifest_dropped_key")(manifest, index);
+
+    internal static UIntPtr ManifestLayerCount(ManifestHandle manifest) =>
+        Function<SizeOf>("wslimage_manifest_layer_count")(manifest);
 
     internal static IntPtr ManifestLayerMediaType(ManifestHandle manifest, UIntPtr index) =>
         Function<PointerAt>("wslimage_manifest_layer_media_type")(manifest, index);

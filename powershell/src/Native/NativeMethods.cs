@@ -10,7 +10,7 @@ namespace WslImage.Native;
 /// </summary>
 internal static unsafe partial class NativeMethods
 {
-    internal const uint AbiVersion = 2;
+    internal const uint AbiVersion = 3;
 
     internal const int StatusOk = 0;
 
@@ -117,6 +117,23 @@ internal static unsafe partial class NativeMethods
     }
 
     [StructLayout(LayoutKind.Sequential)]
+    internal struct LocalImage
+    {
+        internal UIntPtr Size;
+        internal IntPtr Path;
+        internal IntPtr Selection;
+        internal IntPtr Platform;
+    }
+
+    [StructLayout(LayoutKind.Sequential)]
+    internal struct PullOptions
+    {
+        internal UIntPtr Size;
+        internal uint Format;
+        internal ulong MaximumPlainSize;
+    }
+
+    [StructLayout(LayoutKind.Sequential)]
     internal struct CacheFilter
     {
         internal UIntPtr Size;
@@ -142,5 +159,7 @@ internal static unsafe partial class NativeMethods
         internal ulong BytesDone;
         internal ulong BytesTotal;
         internal ulong NoticeCount;
+        internal ulong BytesWritten;
+        internal ulong BytesToWrite;
     }
 }

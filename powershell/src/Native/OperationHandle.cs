@@ -55,6 +55,9 @@ internal sealed unsafe class OperationHandle : NativeHandle
     /// <summary>From any thread; returns at once, also when the job has ended.</summary>
     internal void Cancel() => _ = NativeMethods.OperationCancel(this);
 
+    /// <summary>How many bytes of a layer have arrived.</summary>
+    internal ulong LayerBytes(int index) => NativeMethods.OperationLayerBytes(this, (UIntPtr)(uint)index);
+
     /// <summary>A line worth showing, in the order in which they came, and the stage in which it was told.</summary>
     internal string? Notice(ulong index, out bool isWarning, out Stage stage)
     {
