@@ -16,7 +16,7 @@ usage: ./build.sh TASK
   test [SUITE...]    all suites, or the named ones (test --list shows them)
   fuzz [SECONDS]     the parsers, with damaged documents, each so long (60)
   demo [REFERENCE]   get an image as a user would, from a registry on loopback or the one named
-  bench [--only S]   beside curl and skopeo; S: near, far, cut, together
+  bench [--only S]   beside curl and skopeo; S: near, far, cut, together, layers
   package            the module as a zip file, in out/
 Rust, a .NET SDK and PowerShell are taken from PATH, else from $WSLIMAGE_TOOLCHAIN/bin or
 ../shared/toolchain/bin, else installed into .tools/. With CI=true nothing may be missing.
@@ -43,9 +43,15 @@ docker-registry docker-registry
 apache2-utils htpasswd
 openssl openssl
 nginx-light nginx
-squid squid' ;;
+squid squid
+python3 python3
+umoci umoci
+zstd zstd
+buildah buildah' ;;
     bench) echo 'nginx-light nginx
 skopeo skopeo
+umoci umoci
+pigz pigz
 openssl openssl' ;;
     esac
 }

@@ -15,6 +15,12 @@ pub(crate) enum Program {
     DotnetSdk,
     PowerShell,
     CargoDeny,
+    Python,
+    Bsdtar,
+    Umoci,
+    Zstd,
+    Buildah,
+    DockerRegistry,
 }
 
 impl Program {
@@ -28,6 +34,12 @@ impl Program {
             Self::DotnetSdk => "a .NET SDK (dotnet)",
             Self::PowerShell => "PowerShell (pwsh)",
             Self::CargoDeny => "cargo-deny",
+            Self::Python => "Python 3.11 (python3)",
+            Self::Bsdtar => "bsdtar",
+            Self::Umoci => "umoci",
+            Self::Zstd => "zstd",
+            Self::Buildah => "buildah",
+            Self::DockerRegistry => "docker-registry",
         }
     }
 
@@ -42,6 +54,12 @@ impl Program {
             Self::DotnetSdk => ("dotnet", "--version"),
             Self::PowerShell => ("pwsh", "--version"),
             Self::CargoDeny => ("cargo-deny", "--version"),
+            Self::Python => ("python3", "--version"),
+            Self::Bsdtar => ("bsdtar", "--version"),
+            Self::Umoci => ("umoci", "--version"),
+            Self::Zstd => ("zstd", "--version"),
+            Self::Buildah => ("buildah", "--version"),
+            Self::DockerRegistry => ("docker-registry", "--version"),
         };
         Command::new(program)
             .arg(argument)

@@ -2,6 +2,7 @@
 
 mod native;
 mod powershell;
+mod rootfs;
 mod rust;
 
 use std::fmt;
@@ -73,6 +74,8 @@ const SUITES: &[Suite] = &[
     rust::DOC,
     native::C,
     native::VALGRIND,
+    rootfs::LAYERS,
+    rootfs::REAL,
     powershell::MODULE,
     powershell::FORMAT,
     powershell::PESTER,

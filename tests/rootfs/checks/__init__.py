@@ -1,0 +1,1 @@
+"""What is checked of an archive, and by whom."""

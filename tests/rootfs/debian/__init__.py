@@ -1,0 +1,1 @@
+"""A Debian with layers that buildah makes, and the registry that serves it."""

@@ -1,0 +1,1 @@
+"""Layers written byte by byte, and images of them as OCI layout folders."""

@@ -1,0 +1,1 @@
+"""Trees of files: what a place holds, read back from a disk, compared."""
