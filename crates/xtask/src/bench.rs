@@ -1,4 +1,5 @@
-//! The benchmark: images with one large layer, fetched by several programs in turn from a near and from a far server.
+//! The benchmark: images with one large layer, fetched by several programs in turn from a near and from a far server, and images
+//! with several, on the disk and on a near server.
 //!
 //! Everything it makes lies in one folder of the user's cache, so that all programs write to the same disk. The images
 //! stay there for the next run, the rest goes.
@@ -10,6 +11,7 @@ mod far;
 mod far_server;
 mod host;
 mod image;
+mod layers;
 mod measure;
 mod memory;
 mod near;
@@ -64,6 +66,8 @@ enum Scenario {
     Cut,
     /// Twenty processes at once with one destination, one cache or both
     Together,
+    /// What the archive of several layers costs beside checking them, in time, size and memory
+    Layers,
 }
 
 impl Scenario {
@@ -73,6 +77,7 @@ impl Scenario {
             Self::Far => far::measure(bench),
             Self::Cut => cut::measure(bench),
             Self::Together => together::measure(bench),
+            Self::Layers => layers::measure(bench),
         }
     }
 }
@@ -82,6 +87,8 @@ struct Bench<'a> {
     options: &'a Options,
     module: &'a Path,
     example: &'a Path,
+    /// The example that only checks layers.
+    check: &'a Path,
     /// The test registry's program.
     registry: &'a Path,
     cache: &'a Path,
@@ -122,13 +129,22 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     expect_programs()?;
     let module = module::build()?;
     let example = cargo::build(["--release", "--package", "wslimage", "--example", "pull"])?.program("pull")?;
+    let check = cargo::build(["--release", "--package", "wslimage", "--example", "check"])?.program("check")?;
     let registry = cargo::build(["--release", "--package", "wslimage-test-registry"])?;
     let registry = registry.program("wslimage-test-registry")?;
 
     let cache = cache()?;
     let _lock = lock(&cache)?;
     let folder = RunFolder::new(&cache)?;
-    let bench = Bench { options, module, example: &example, registry: &registry, cache: &cache, folder: folder.path() };
+    let bench = Bench {
+        options,
+        module,
+        example: &example,
+        check: &check,
+        registry: &registry,
+        cache: &cache,
+        folder: folder.path(),
+    };
     let chosen = |scenario: &&Scenario| options.only.is_empty() || options.only.contains(scenario);
     let mut sections = Vec::new();
     for scenario in Scenario::value_variants().iter().filter(chosen) {
@@ -169,6 +185,9 @@ fn expect_programs() -> Result<()> {
             ("timeout", "--version"),
             ("setpriv", "--version"),
             ("script", "--version"),
+            ("tar", "--version"),
+            ("umoci", "--version"),
+            ("pigz", "--version"),
         ]
         .into_iter()
         .filter(|(program, argument)| host::answer(program, &[argument]).is_none())

@@ -34,9 +34,7 @@ impl Stage<'_> {
 
     /// What goes before each measurement; measure.ps1 does it itself.
     pub(super) fn prepare(&self) -> Result<()> {
-        let mut command = process::command("sh");
-        command.arg(prepare_script()).arg(self.output()).arg(self.image.layer_size().to_string());
-        capture(command).map(drop)
+        prepare(&self.output(), self.image.layer_size())
     }
 
     fn file(&self) -> PathBuf {
@@ -61,6 +59,13 @@ impl Stage<'_> {
     fn url(&self) -> String {
         format!("https://{}/v2/{}/blobs/sha256:{}", self.address, image::NAME, self.image.layer_hex())
     }
+}
+
+/// Makes `folder` an empty one, for a file of `size` bytes.
+pub(super) fn prepare(folder: &Path, size: u64) -> Result<()> {
+    let mut command = process::command("sh");
+    command.arg(prepare_script()).arg(folder).arg(size.to_string());
+    capture(command).map(drop)
 }
 
 fn prepare_script() -> PathBuf {

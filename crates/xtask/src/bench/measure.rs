@@ -2,8 +2,10 @@
 
 use std::ffi::OsStr;
 use std::fs;
+use std::path::Path;
 use std::process::{Command, Stdio};
-use std::time::Instant;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
@@ -59,13 +61,61 @@ pub(super) fn limited(program: impl AsRef<OsStr>) -> Command {
 }
 
 /// Runs a command without showing it; what it wrote to standard error goes into the error.
-pub(super) fn capture(mut command: Command) -> Result<Captured> {
+pub(super) fn capture(command: Command) -> Result<Captured> {
+    capture_and_watch(command, |_| ())
+}
+
+/// The same, with the program's VmHWM, in bytes.
+pub(super) fn capture_with_peak(command: Command) -> Result<(Captured, u64)> {
+    let is_limited = command.get_program() == "timeout";
+    let mut watch = None;
+    let captured = capture_and_watch(command, |process| {
+        watch = Some(thread::spawn(move || peak(process, is_limited)));
+    })?;
+    let peak = watch.context("nothing was started")?.join().unwrap_or_default();
+    Ok((captured, peak))
+}
+
+/// The last VmHWM of a process, or of its child, before it ends.
+fn peak(process: u32, of_child: bool) -> u64 {
+    let children = format!("/proc/{process}/task/{process}/children");
+    let (mut watched, mut peak) = (if of_child { None } else { Some(process) }, 0);
+    while Path::new(&children).exists() {
+        if watched.is_none() {
+            let child = fs::read_to_string(&children).ok();
+            watched = child.and_then(|children| children.split_whitespace().next()?.parse().ok());
+        }
+        if let Some(process) = watched {
+            let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
+            let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+            let Some(kib) = line.and_then(|line| line.trim().trim_end_matches("kB").trim().parse::<u64>().ok()) else {
+                // It has ended.
+                break;
+            };
+            // A child that has not begun its program yet has this one's peak.
+            if status.lines().next() != own_name().as_deref() {
+                peak = kib * 1024;
+            }
+        }
+        thread::sleep(Duration::from_millis(3));
+    }
+    peak
+}
+
+fn own_name() -> Option<String> {
+    fs::read_to_string("/proc/self/status").ok()?.lines().next().map(str::to_owned)
+}
+
+fn capture_and_watch(mut command: Command, started: impl FnOnce(u32)) -> Result<Captured> {
     if command.get_program() == "timeout" {
         command.stdin(Stdio::null());
     }
     let (user, system) = children_cpu()?;
     let start = Instant::now();
-    let output = command.output().with_context(|| format!("cannot start {}", process::line(&command)))?;
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let child = command.spawn().with_context(|| format!("cannot start {}", process::line(&command)))?;
+    started(child.id());
+    let output = child.wait_with_output()?;
     let seconds = start.elapsed().as_secs_f64();
     let (user_after, system_after) = children_cpu()?;
     let text = String::from_utf8_lossy(&output.stdout).into_owned();

@@ -21,7 +21,7 @@ const GOAL_RATIO: f64 = 1.25;
 pub(super) fn measure(bench: &Bench<'_>) -> Result<Section> {
     let image = bench.image(LAYER_MIB)?;
     let rounds = bench.rounds(ROUNDS);
-    let server = NearServer::start(bench.folder, &image)?;
+    let server = NearServer::start(bench.folder, image.root(), image.layer_hex())?;
     let stage = bench.stage(server.address(), server.ca(), &image);
     let contenders: Vec<Contender> = Contender::ALL
         .into_iter()

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
-use super::image::{self, Image};
+use super::image;
 use super::measure::capture;
 use crate::process;
 
@@ -22,14 +22,15 @@ pub(super) struct NearServer {
 }
 
 impl NearServer {
-    /// Serves the image; `folder` is for configuration, certificates and logs.
-    pub(super) fn start(folder: &Path, image: &Image) -> Result<Self> {
+    /// Serves the files in `root`, and logs who asks for the blob `layer_hex`; `folder` is for configuration,
+    /// certificates and logs.
+    pub(super) fn start(folder: &Path, root: &Path, layer_hex: &str) -> Result<Self> {
         certify(folder)?;
         fs::create_dir(folder.join("temporary"))?;
         let mut failure = None;
         // Between its choice and its use somebody else may take the port.
         for _ in 0..3 {
-            match Self::try_start(folder, image) {
+            match Self::try_start(folder, root, layer_hex) {
                 Ok(server) => return Ok(server),
                 Err(error) => failure = Some(error),
             }
@@ -37,10 +38,10 @@ impl NearServer {
         Err(failure.context("nginx was not started")?)
     }
 
-    fn try_start(folder: &Path, image: &Image) -> Result<Self> {
+    fn try_start(folder: &Path, root: &Path, layer_hex: &str) -> Result<Self> {
         let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
         let (configuration, errors) = (folder.join("nginx.conf"), folder.join("error.log"));
-        fs::write(&configuration, self::configuration(folder, image, port))?;
+        fs::write(&configuration, self::configuration(folder, root, layer_hex, port))?;
         fs::write(&errors, "")?;
         let mut command = process::command("setpriv");
         command.args(["--pdeathsig", "TERM", "--", "nginx", "-p"]).arg(folder);
@@ -97,8 +98,8 @@ impl Drop for NearServer {
 }
 
 /// TLS 1.3 as registries have it; nginx before 1.23.4 has it only when told.
-fn configuration(folder: &Path, image: &Image, port: u16) -> String {
-    let (folder, root, layer) = (folder.display(), image.root().display(), image.layer_hex());
+fn configuration(folder: &Path, root: &Path, layer: &str, port: u16) -> String {
+    let (folder, root) = (folder.display(), root.display());
     let (name, tag) = (image::NAME, image::TAG);
     let (index, manifest) = (image::INDEX, image::MANIFEST);
     let temporary: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
