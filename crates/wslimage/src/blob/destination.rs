@@ -245,7 +245,8 @@ impl PartialFile {
     pub(crate) fn keep_after(mut self, error: Error) -> Error {
         let Some(kept) = self.keep() else { return error };
         match (error.kind(), error.recommended_action()) {
-            (ErrorKind::Cancelled, _) | (_, Some(_)) => error,
+            // The same bytes would fail in the same way.
+            (ErrorKind::Cancelled | ErrorKind::UnsupportedImage, _) | (_, Some(_)) => error,
             _ => error
                 .advice(format!("The {kept} bytes that have arrived are kept: the same command goes on from there.")),
         }
