@@ -1,14 +1,14 @@
 //! The image: one large layer, an index, a manifest and a config, as files that a web server can serve.
 
 use std::fs::{self, File};
-use std::io::{Read as _, Write};
+use std::io::{self, Read as _, Write};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
-use tar::{Builder, Header};
+use tar::{Builder, EntryType, Header};
 
 use super::measure::capture;
 use crate::process;
@@ -177,6 +177,15 @@ fn write_layer(file: &Path, size: u64) -> Result<()> {
 fn write_files(output: impl Write, size: u64) -> Result<()> {
     let random = File::open("/dev/urandom")?;
     let mut archive = Builder::new(output);
+    // A layer without them would have to be changed.
+    let folders = (0..64).map(|number| format!("opt/{number:02}/"));
+    for folder in ["opt/".to_owned()].into_iter().chain(folders) {
+        let mut header = Header::new_gnu();
+        header.set_entry_type(EntryType::Directory);
+        header.set_mode(0o755);
+        header.set_size(0);
+        archive.append_data(&mut header, folder, io::empty())?;
+    }
     let mut left = size;
     for (number, &size) in FILE_SIZES.iter().cycle().enumerate() {
         let size = size.min(left);
