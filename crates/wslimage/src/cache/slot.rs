@@ -91,7 +91,7 @@ impl CacheSlot {
         // The buffer is only for systems that cannot copy, or share blocks, inside the kernel.
         let mut writer = BufWriter::with_capacity(BUFFER_SIZE, copy.file());
         while io::copy(&mut (&mut source_file).take(COPY_STEP), &mut writer).map_err(not_written)? > 0 {
-            self.expect_not_cancelled()?;
+            self.job.expect_not_cancelled()?;
         }
         writer.flush().map_err(not_written)?;
         drop(writer);
@@ -152,7 +152,7 @@ impl CacheSlot {
         let mut hasher = Hasher::for_digest(&self.digest)?;
         let mut buffer = vec![0; BUFFER_SIZE];
         loop {
-            self.expect_not_cancelled()?;
+            self.job.expect_not_cancelled()?;
             let piece = match file.read(&mut buffer) {
                 Ok(0) => return Ok(Ok(hasher.finish())),
                 Ok(length) => &buffer[..length],
@@ -186,9 +186,5 @@ impl CacheSlot {
     fn warn(&self, what: &str) {
         let line = format!("The blob {} of the cache {what}.", self.path.display());
         self.job.observer().notice(Notice::Warning(line));
-    }
-
-    fn expect_not_cancelled(&self) -> Result<()> {
-        if self.job.is_cancelled() { Err(Error::cancelled()) } else { Ok(()) }
     }
 }
