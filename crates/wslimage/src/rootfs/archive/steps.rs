@@ -12,6 +12,9 @@ use crate::rootfs::tar;
 const WORK: u64 = 512 * 1024;
 /// How far back what is compressed anew may refer.
 const WINDOW: u64 = 32 * 1024;
+/// A part of a block is looked at as a whole, so that a longer one is compressed anew, piece by piece: zlib's blocks are
+/// shorter.
+const LONGEST_PART: u64 = 8 * WORK;
 /// About as long as a header is.
 const HEADER: u64 = 1024;
 
@@ -36,6 +39,23 @@ pub(super) enum Part {
     Range {
         layer: usize,
         range: Range<u64>,
+    },
+    /// What is left of a gzip layer from the beginning of a unit of blocks to `end`: the first part of its work.
+    Beginning {
+        layer: usize,
+        unit: usize,
+        end: u64,
+    },
+    /// Plain bytes of a gzip layer in which there is no whole unit of blocks.
+    Inside {
+        layer: usize,
+        range: Range<u64>,
+    },
+    /// What is left of a gzip layer from `start` to the beginning of the unit `end`: the last part of its work.
+    End {
+        layer: usize,
+        start: u64,
+        end: usize,
     },
     Header {
         layer: usize,
@@ -90,17 +110,36 @@ impl<'a> Stepper<'a> {
         range: Range<u64>,
         each: &mut impl FnMut(Step) -> Result<(), E>,
     ) -> Result<(), E> {
-        let cut = match &self.sources[layer].content {
-            Content::Gzip(index) if self.format == Format::TarGz => cut(index, &range),
-            _ => None,
+        let index = match &self.sources[layer].content {
+            Content::Gzip(index) if self.format == Format::TarGz => index,
+            _ => return self.read(layer, range, each),
         };
-        let Some(cut) = cut else { return self.read(layer, range, each) };
-        self.read(layer, range.start..cut.plain.start, each)?;
+        let Some(cut) = cut(index, &range) else {
+            let length = range.end - range.start;
+            if !(WINDOW..LONGEST_PART).contains(&length) {
+                return self.read(layer, range, each);
+            }
+            self.add(Part::Inside { layer, range }, length);
+            return self.end_full_work(each);
+        };
+        let (before, behind) = (range.start..cut.plain.start, cut.plain.end..range.end);
+        if before.end - before.start >= LONGEST_PART {
+            self.read(layer, before, each)?;
+        } else if !before.is_empty() {
+            self.add(Part::End { layer, start: before.start, end: cut.units.start }, WINDOW);
+        }
         self.end_work(each)?;
-        let copied = cut.plain.clone();
+        let (copied, unit) = (cut.plain.clone(), cut.units.end);
         each(Step::Copy { layer, cut })?;
         self.work.before = Some((layer, tail(&copied)));
-        self.read(layer, copied.end..range.end, each)
+        if behind.end - behind.start >= LONGEST_PART {
+            return self.read(layer, behind, each);
+        }
+        if !behind.is_empty() {
+            let length = behind.end - behind.start;
+            self.add(Part::Beginning { layer, unit, end: behind.end }, length);
+        }
+        Ok(())
     }
 
     fn read<E>(
@@ -133,7 +172,7 @@ impl<'a> Stepper<'a> {
             return Ok(());
         }
         let before = match self.work.parts.last() {
-            Some(Part::Range { layer, range }) => Some((*layer, tail(range))),
+            Some(Part::Range { layer, range } | Part::Inside { layer, range }) => Some((*layer, tail(range))),
             _ => None,
         };
         let work = std::mem::replace(&mut self.work, Work { before, parts: Vec::new() });

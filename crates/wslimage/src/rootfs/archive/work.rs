@@ -7,7 +7,8 @@ use std::ops::Range;
 use super::steps::{Part, Work};
 use super::{Format, Source};
 use crate::error::{Error, ErrorKind, Result};
-use crate::rootfs::gzip::{Compressed, compress};
+use crate::rootfs::checksum;
+use crate::rootfs::gzip::{self, Compressed, Copied, Cursor, End, compress};
 use crate::rootfs::layer::{Content, LayerCursor, ZstdCursor};
 use crate::rootfs::plan::HeaderChange;
 use crate::rootfs::tar;
@@ -48,11 +49,24 @@ impl<'a> Worker<'a> {
             self.read(layer, range, &mut plain)?;
         }
         let start = plain.len();
+        let mut anew = Anew { parts: Vec::new(), from: start };
+        let mut end_of_work = None;
         let mut dropped = BTreeMap::new();
         for part in work.parts {
             match part {
                 Part::Bytes(bytes) => plain.extend_from_slice(&bytes),
                 Part::Range { layer, range } => self.read(layer, range, &mut plain)?,
+                Part::Beginning { layer, unit, end } => {
+                    let copied = self.read_gzip(layer, |cursor| cursor.read_beginning(unit, end, &mut plain))?;
+                    anew.copied(copied, &plain);
+                }
+                Part::Inside { layer, range } => {
+                    let copied = self.read_gzip(layer, |cursor| cursor.read_inside(range, &mut plain))?;
+                    anew.copied(copied, &plain);
+                }
+                Part::End { layer, start, end } => {
+                    end_of_work = self.read_gzip(layer, |cursor| cursor.read_end(start, end, &mut plain))?;
+                }
                 Part::Header { layer, header, change } => {
                     let mut original = Vec::new();
                     self.read(layer, header, &mut original)?;
@@ -62,14 +76,31 @@ impl<'a> Worker<'a> {
             }
         }
         let bytes = match self.format {
-            Format::TarGz => Bytes::Compressed(compress(&plain[..start], &plain[start..])),
+            Format::TarGz => {
+                anew.compress(plain.len(), &plain);
+                let (mut crc, mut length) = (crc32fast::hash(&plain[start..]), (plain.len() - start) as u64);
+                if let Some(End { bits, crc: of_end, length: more }) = end_of_work {
+                    anew.parts.extend(bits.into_iter().map(gzip::Part::Bits));
+                    (crc, length) = (checksum::joined(crc, of_end, more), length + more);
+                }
+                Bytes::Compressed(Compressed { parts: anew.parts, crc, length })
+            }
             _ => Bytes::Plain(plain),
         };
         Ok(Done { bytes, dropped })
     }
 
     fn read(&mut self, layer: usize, range: Range<u64>, plain: &mut Vec<u8>) -> Result<()> {
-        let read = || -> io::Result<()> {
+        self.read_with(layer, |cursor| cursor.read(range, plain))
+    }
+
+    fn read_gzip<T>(&mut self, layer: usize, read: impl FnOnce(&mut Cursor) -> io::Result<T>) -> Result<T> {
+        let no_blocks = || io::Error::other("it has no blocks");
+        self.read_with(layer, |cursor| cursor.gzip().ok_or_else(no_blocks).and_then(read))
+    }
+
+    fn read_with<T>(&mut self, layer: usize, read: impl FnOnce(&mut LayerCursor) -> io::Result<T>) -> Result<T> {
+        let read = || -> io::Result<T> {
             let known = self.cursors.iter().position(|(index, _)| *index == layer);
             let mut cursor = match known {
                 Some(known) => self.cursors.remove(known),
@@ -79,7 +110,7 @@ impl<'a> Worker<'a> {
                     (layer, cursor.ok_or_else(|| io::Error::other("it is read from its beginning only"))?)
                 }
             };
-            let read = cursor.1.read(range, plain);
+            let read = read(&mut cursor.1);
             if self.cursors.len() == OPEN {
                 self.cursors.remove(0);
             }
@@ -87,6 +118,29 @@ impl<'a> Worker<'a> {
             read
         };
         read().map_err(|error| unreadable(layer, &self.sources[layer], error))
+    }
+}
+
+/// What of the plain bytes is compressed anew, and what is copied in between.
+struct Anew {
+    parts: Vec<gzip::Part>,
+    /// Up to here all is in the parts.
+    from: usize,
+}
+
+impl Anew {
+    fn copied(&mut self, copied: Option<Copied>, plain: &[u8]) {
+        if let Some(Copied { bits, plain: range }) = copied {
+            self.compress(range.start, plain);
+            self.parts.extend(bits.into_iter().map(gzip::Part::Bits));
+            self.from = range.end;
+        }
+    }
+
+    fn compress(&mut self, end: usize, plain: &[u8]) {
+        if self.from < end {
+            self.parts.push(gzip::Part::Blocks(compress(&plain[..self.from], &plain[self.from..end])));
+        }
     }
 }
 

@@ -23,8 +23,10 @@ use crate::rootfs::plan::Plan;
 const MOST_WORKERS: usize = 64;
 /// So many names of what was dropped are told.
 const MOST_DROPPED: usize = 100;
-/// So many steps a worker may be ahead of the writing.
-const AHEAD: usize = 6;
+/// So many steps the workers may be ahead of the writing, in all and each: while a long run of blocks is copied they do
+/// what comes behind it. A step has half a MiB at most.
+const AHEAD: usize = 64;
+const AHEAD_EACH: usize = 4;
 
 /// What an archive is made of.
 pub(crate) struct Archive {
@@ -62,7 +64,7 @@ pub(crate) fn write(archive: Archive, sink: &mut dyn FnMut(&[u8]) -> Result<()>,
     let Archive { sources, plan, format, digest } = archive;
     let workers = thread::available_parallelism().map_or(2, NonZeroUsize::get).min(MOST_WORKERS);
     let output = Output::new(format, &digest, workers, sink)?;
-    let (ready, readies) = sync_channel(workers * AHEAD);
+    let (ready, readies) = sync_channel(AHEAD + workers * AHEAD_EACH);
     let (orders, waiting) = sync_channel::<Order>(workers);
     let waiting = Arc::new(Mutex::new(waiting));
     let runtime = Handle::current();

@@ -28,6 +28,11 @@ pub(crate) struct Cursor {
     /// Whether the stream stands behind the output.
     stands: bool,
     member: usize,
+    /// Where the block begins that is being read, in bits and in the plain bytes.
+    block_bit: u64,
+    block_plain: u64,
+    /// Of all plain bytes before the stream's place.
+    crc: crc32fast::Hasher,
 }
 
 impl Cursor {
@@ -44,6 +49,9 @@ impl Cursor {
             output_start: 0,
             stands: false,
             member: 0,
+            block_bit: 0,
+            block_plain: 0,
+            crc: crc32fast::Hasher::new(),
         }
     }
 
@@ -60,10 +68,48 @@ impl Cursor {
             if end >= range.end {
                 return Ok(());
             }
+            // Never further, so that the stream stands where the range ends.
+            let room = usize::try_from(range.end - end).unwrap_or(OUTPUT).min(OUTPUT);
             self.filled = 0;
-            self.filled = self.next()?;
+            self.filled = self.next(end, room)?;
             self.output_start = end;
+            self.crc.update(&self.output[..self.filled]);
         }
+    }
+
+    /// The same, and the stream stands where the range ends.
+    pub(super) fn read_to_end(&mut self, range: Range<u64>, plain: &mut Vec<u8>) -> io::Result<()> {
+        if self.output_start + self.filled as u64 > range.end {
+            self.stands = false;
+        }
+        self.read(range, plain)
+    }
+
+    /// Where the block begins in which the stream stands, or the next one: in bits, and in the plain bytes. And the
+    /// compressed byte before which it stands.
+    pub(super) fn block(&self) -> (u64, u64, u64) {
+        (self.block_bit, self.block_plain, self.position - (self.input.len() - self.taken) as u64)
+    }
+
+    /// The CRC-32 of all plain bytes before the stream's place.
+    pub(super) fn crc(&self) -> u32 {
+        self.crc.clone().finalize()
+    }
+
+    pub(super) fn index(&self) -> &Arc<GzipIndex> {
+        &self.index
+    }
+
+    /// Fills `buffer` with compressed bytes; at the end of the layer it keeps what it has.
+    pub(super) fn read_compressed(&self, buffer: &mut [u8], position: u64) -> io::Result<()> {
+        let mut filled = 0;
+        while filled < buffer.len() {
+            match self.blob.read_at(&mut buffer[filled..], position + filled as u64)? {
+                0 => break,
+                count => filled += count,
+            }
+        }
+        Ok(())
     }
 
     /// Stands so that what is in the output, or comes next, begins at or before `target`.
@@ -85,11 +131,14 @@ impl Cursor {
         };
         self.member = index.member_of(checkpoint.unit);
         self.begin_at(index.units[checkpoint.unit].bit, &window)?;
+        self.block_plain = nearest;
+        self.crc = crc32fast::Hasher::new_with_initial(index.units[checkpoint.unit].crc);
         (self.output_start, self.filled, self.stands) = (nearest, 0, true);
         Ok(())
     }
 
     fn begin_at(&mut self, bit: u64, window: &[u8]) -> io::Result<()> {
+        self.block_bit = bit;
         let in_input = (bit / 8).checked_sub(self.position - self.input.len() as u64);
         match in_input.and_then(|place| usize::try_from(place).ok()).filter(|place| *place < self.input.len()) {
             Some(place) => self.taken = place,
@@ -113,23 +162,33 @@ impl Cursor {
         Ok(())
     }
 
-    /// Reads some plain bytes into the output, and says how many.
-    fn next(&mut self) -> io::Result<usize> {
+    /// Reads some plain bytes, which stand at `at`, into the output, at most `room`, and says how many.
+    fn next(&mut self, at: u64, room: usize) -> io::Result<usize> {
         loop {
             if self.taken == self.input.len() {
                 self.fill()?;
             }
-            let step = self.inflate.onward(&self.input[self.taken..], &mut self.output).map_err(io::Error::other)?;
+            let step = self.inflate.until_boundary(&self.input[self.taken..], &mut self.output[..room]);
+            let step = step.map_err(io::Error::other)?;
             self.taken += step.consumed;
+            if let Stop::Boundary { unused_bits } = step.stop {
+                let taken = self.position - (self.input.len() - self.taken) as u64;
+                self.block_bit = taken * 8 - u64::from(unused_bits);
+                self.block_plain = at + step.produced as u64;
+            }
             if let Stop::End { .. } = step.stop {
                 self.member += 1;
                 let next = self.index.members.get(self.member).map(|member| self.index.units[member.first_unit].bit);
                 match next {
-                    Some(bit) => self.begin_at(bit, &[])?,
+                    Some(bit) => {
+                        self.begin_at(bit, &[])?;
+                        self.block_plain = at + step.produced as u64;
+                    }
                     None if step.produced == 0 => return Err(damaged()),
                     None => {}
                 }
-            } else if step.consumed + step.produced == 0 && self.taken < self.input.len() {
+            } else if step.stop == Stop::Starved && step.consumed + step.produced == 0 && self.taken < self.input.len()
+            {
                 return Err(damaged());
             }
             if step.produced > 0 {

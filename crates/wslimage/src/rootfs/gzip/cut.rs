@@ -8,7 +8,7 @@ use super::index::GzipIndex;
 /// Units of a layer that are copied whole.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Cut {
-    pub(super) units: Range<usize>,
+    pub(crate) units: Range<usize>,
     /// The plain bytes that they stand for.
     pub(crate) plain: Range<u64>,
 }

@@ -3,22 +3,31 @@
 use zlib_rs::{Deflate, DeflateFlush, Status};
 
 use super::WINDOW;
+use super::inside::Bits;
 
 /// What is compressed anew stands around cuts, or is a whole layer that was not gzip. Level 6 takes half as long again, for
 /// archives that are smaller by less than 1%.
 const LEVEL: i32 = 3;
 
-/// Deflate blocks, none of which is the last one of its stream; they end at a byte.
+/// Deflate blocks, none of which is the last one of its stream.
 #[derive(Debug, Default)]
 pub(crate) struct Compressed {
-    pub(crate) blocks: Vec<u8>,
+    pub(crate) parts: Vec<Part>,
     /// CRC-32 and length of the plain bytes.
     pub(crate) crc: u32,
     pub(crate) length: u64,
 }
 
-/// Compresses `plain`, which will stand behind plain bytes that end in `before`.
-pub(crate) fn compress(before: &[u8], plain: &[u8]) -> Compressed {
+#[derive(Debug)]
+pub(crate) enum Part {
+    /// Compressed anew: whole bytes.
+    Blocks(Vec<u8>),
+    /// Of copied blocks.
+    Bits(Bits),
+}
+
+/// Compresses `plain` to whole bytes, which will stand behind plain bytes that end in `before`.
+pub(crate) fn compress(before: &[u8], plain: &[u8]) -> Vec<u8> {
     // One that was used gives other bytes: with a dictionary zlib-rs (0.6.8) hashes a byte of what was there before.
     let mut deflate = Deflate::new(LEVEL, false, 15);
     if !before.is_empty() {
@@ -40,5 +49,5 @@ pub(crate) fn compress(before: &[u8], plain: &[u8]) -> Compressed {
         blocks.resize(blocks.len() * 2, 0);
     }
     blocks.truncate(filled);
-    Compressed { blocks, crc: crc32fast::hash(plain), length: plain.len() as u64 }
+    blocks
 }

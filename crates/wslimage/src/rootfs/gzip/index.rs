@@ -97,8 +97,22 @@ impl GzipIndex {
     }
 }
 
-/// Takes the plain bytes of a layer, piece by piece. Gives an empty buffer back where it has one.
-pub(crate) type PlainSink<'a> = &'a mut dyn FnMut(Vec<u8>) -> crate::Result<Vec<u8>>;
+/// Takes the plain bytes of a layer, piece by piece.
+pub(crate) trait PlainSink {
+    /// Takes the next bytes, and gives an empty buffer back where it has one.
+    fn put(&mut self, piece: Vec<u8>) -> crate::Result<Vec<u8>>;
+
+    /// The offset before which nobody will begin to read, but in what it has taken.
+    fn uncut_until(&self) -> u64 {
+        0
+    }
+}
+
+impl<F: FnMut(Vec<u8>) -> crate::Result<Vec<u8>>> PlainSink for F {
+    fn put(&mut self, piece: Vec<u8>) -> crate::Result<Vec<u8>> {
+        self(piece)
+    }
+}
 
 /// Why an index cannot be made.
 #[derive(Debug)]
@@ -129,6 +143,8 @@ pub(crate) struct Indexer {
     hashed: usize,
     /// Where the last window that was kept ends in the plain bytes.
     last_window: u64,
+    /// Before this offset nobody begins to read.
+    uncut_until: u64,
     last_byte: u8,
 }
 
@@ -175,12 +191,13 @@ impl Indexer {
             crc: crc32fast::Hasher::new(),
             hashed: 0,
             last_window: 0,
+            uncut_until: 0,
             last_byte: 0,
         }
     }
 
     /// Reads the next compressed bytes.
-    pub(crate) fn push(&mut self, mut input: &[u8], sink: PlainSink<'_>) -> Result<(), Failure> {
+    pub(crate) fn push(&mut self, mut input: &[u8], sink: &mut dyn PlainSink) -> Result<(), Failure> {
         let mut is_full = false;
         while !input.is_empty() || is_full {
             is_full = false;
@@ -244,7 +261,7 @@ impl Indexer {
     }
 
     /// The index, when all is read.
-    pub(crate) fn finish(mut self, sink: PlainSink<'_>) -> Result<GzipIndex, Failure> {
+    pub(crate) fn finish(mut self, sink: &mut dyn PlainSink) -> Result<GzipIndex, Failure> {
         match &self.state {
             State::Over => self.index.has_junk = true,
             State::Header(header) if !header.is_begun() && !self.index.members.is_empty() => {}
@@ -296,6 +313,8 @@ impl Indexer {
                 self.index.checkpoints.push(Checkpoint { unit: index, window: None });
                 self.last_window = unit.plain;
             } else if unit.plain - self.last_window >= WINDOW_INTERVAL
+                // Another one can be kept in time.
+                && unit.plain + 2 * WINDOW_INTERVAL >= self.uncut_until
                 && let Some(windows) = &self.index.windows
             {
                 let kept = windows.keep(self.window()).map_err(Failure::Windows)?;
@@ -349,7 +368,7 @@ impl Indexer {
     }
 
     /// Hands the plain bytes in the buffer on, and keeps those that later ones can refer to.
-    fn hand_on(&mut self, sink: PlainSink<'_>) -> Result<(), Failure> {
+    fn hand_on(&mut self, sink: &mut dyn PlainSink) -> Result<(), Failure> {
         self.crc_so_far();
         let mut piece = std::mem::take(&mut self.buffer);
         piece.truncate(self.filled);
@@ -357,7 +376,8 @@ impl Indexer {
         let from_before = (WINDOW - in_piece).min(self.before.len());
         self.before.drain(..self.before.len() - from_before);
         self.before.extend_from_slice(&piece[piece.len() - in_piece..]);
-        self.buffer = sink(piece).map_err(Failure::Sink)?;
+        self.buffer = sink.put(piece).map_err(Failure::Sink)?;
+        self.uncut_until = sink.uncut_until();
         self.buffer.resize(PIECE, 0);
         (self.filled, self.hashed) = (0, 0);
         Ok(())

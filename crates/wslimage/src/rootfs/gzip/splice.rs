@@ -3,7 +3,7 @@
 use std::io;
 
 use super::cut::Cut;
-use super::deflate::Compressed;
+use super::deflate::{Compressed, Part};
 use super::index::GzipIndex;
 use crate::rootfs::blob::OpenBlob;
 use crate::rootfs::checksum;
@@ -31,10 +31,17 @@ impl<S: FnMut(&[u8]) -> crate::Result<()>> Splice<S> {
         Self { sink, output, input: vec![0; PIECE], pending: 0, pending_count: 0, crc: 0, length: 0 }
     }
 
-    /// Appends blocks that were compressed anew.
+    /// Appends blocks that were compressed anew, with parts of copied ones around them.
     pub(crate) fn append(&mut self, compressed: &Compressed) -> crate::Result<()> {
-        self.align();
-        self.put_bytes(&compressed.blocks);
+        for part in &compressed.parts {
+            match part {
+                Part::Blocks(blocks) => {
+                    self.align();
+                    self.put_bytes(blocks);
+                }
+                Part::Bits(bits) => self.put(&bits.bytes, bits.start, bits.end),
+            }
+        }
         self.count(compressed.crc, compressed.length);
         self.flush()
     }

@@ -112,24 +112,52 @@ fn spliced(layer: &Layer, ranges: &[Range<u64>]) -> (Vec<u8>, u64) {
         });
         let blob = layer.blob.open().expect("the blob");
         let mut cursor = Cursor::new(layer.blob.open().expect("the blob"), layer.index.clone());
-        let mut anew = |splice: &mut Splice<_>, range: Range<u64>| {
-            let mut plain = Vec::new();
-            cursor.read(range.clone(), &mut plain).expect("plain bytes");
-            assert_eq!(plain, layer.plain[range.start as usize..range.end as usize], "what {range:?} holds");
-            if !plain.is_empty() {
-                splice.append(&compress(&[], &plain)).expect("appended");
+        let mut other = Cursor::new(layer.blob.open().expect("the blob"), layer.index.clone());
+        let mut put = |splice: &mut Splice<_>, range: Range<u64>, around: Option<(&Cut, bool)>| {
+            if range.is_empty() {
+                return;
             }
+            let (mut plain, mut end) = (Vec::new(), None);
+            let copied = match around {
+                Some((cut, true)) => {
+                    end = other.read_end(range.start, cut.units.start, &mut plain).expect("plain bytes");
+                    None
+                }
+                Some((cut, false)) => other.read_beginning(cut.units.end, range.end, &mut plain).expect("plain bytes"),
+                None => other.read_inside(range.clone(), &mut plain).expect("plain bytes"),
+            };
+            assert_eq!(plain, layer.plain[range.start as usize..][..plain.len()], "what {range:?} holds");
+            let mut again = Vec::new();
+            cursor.read(range.clone(), &mut again).expect("plain bytes");
+            assert_eq!(again, layer.plain[range.start as usize..range.end as usize], "what {range:?} holds");
+            let mut parts = Vec::new();
+            let anew = |parts: &mut Vec<Part>, range: Range<usize>| {
+                if !range.is_empty() {
+                    parts.push(Part::Blocks(compress(&plain[..range.start], &plain[range])));
+                }
+            };
+            let copied = copied.unwrap_or(inside::Copied { bits: Vec::new(), plain: 0..0 });
+            anew(&mut parts, 0..copied.plain.start);
+            parts.extend(copied.bits.into_iter().map(Part::Bits));
+            anew(&mut parts, copied.plain.end..plain.len());
+            let (mut crc, mut length) = (crc32fast::hash(&plain), plain.len() as u64);
+            if let Some(end) = end {
+                parts.extend(end.bits.into_iter().map(Part::Bits));
+                (crc, length) = (checksum::joined(crc, end.crc, end.length), length + end.length);
+            }
+            assert_eq!(length, range.end - range.start);
+            splice.append(&Compressed { parts, crc, length }).expect("appended");
         };
         for range in ranges {
             match cut(&layer.index, range) {
                 Some(cut) => {
                     assert!(range.start <= cut.plain.start && cut.plain.end <= range.end);
-                    anew(&mut splice, range.start..cut.plain.start);
+                    put(&mut splice, range.start..cut.plain.start, Some((&cut, true)));
                     splice.copy(&layer.index, &blob, &cut).expect("copied");
                     copied += cut.plain.end - cut.plain.start;
-                    anew(&mut splice, cut.plain.end..range.end);
+                    put(&mut splice, cut.plain.end..range.end, Some((&cut, false)));
                 }
-                None => anew(&mut splice, range.clone()),
+                None => put(&mut splice, range.clone(), None),
             }
         }
         splice.finish().expect("an end");
@@ -142,9 +170,12 @@ fn ranges_of_a_layer_become_a_stream_of_their_bytes() {
     let plain = content(3_000_000, 1);
     for (level, flush_every) in [(6, usize::MAX), (1, usize::MAX), (9, 100_000), (6, 5000), (0, usize::MAX), (6, 300)] {
         let whole = member(&plain, level, flush_every);
-        let two =
-            [member(&plain[..1_000_000], level, flush_every), member(&plain[1_000_000..], 6, usize::MAX)].concat();
-        for (name, compressed) in [("one member", whole), ("two members", two)] {
+        let first = member(&plain[..1_000_000], level, flush_every);
+        let second = member(&plain[1_000_000..], 6, usize::MAX);
+        let empty = member(&[], 6, usize::MAX);
+        let two = [&first[..], &second].concat();
+        let with_empty = [&first[..], &empty, &empty, &second, &empty, &empty].concat();
+        for (name, compressed) in [("one member", whole), ("two members", two), ("empty ones too", with_empty)] {
             let layer = layer(&compressed, 100_000);
             assert_eq!(layer.plain, plain);
             let all = 0..plain.len() as u64;
@@ -153,6 +184,8 @@ fn ranges_of_a_layer_become_a_stream_of_their_bytes() {
                 std::iter::once(1..plain.len() as u64 - 1).collect(),
                 vec![0..500_000, 500_512..2_999_999],
                 vec![10_000..20_000, 30_000..40_000, 999_999..1_000_001],
+                vec![800_000..1_005_000, 1_200_000..3_000_000],
+                vec![900_000..1_000_000, 2_900_000..3_000_000, 960_000..1_000_000, 2_960_000..3_000_000],
                 (0..20).map(|part| part * 150_000 + 512..(part + 1) * 150_000).collect(),
             ] {
                 let (stream, copied) = spliced(&layer, &ranges);
@@ -165,6 +198,47 @@ fn ranges_of_a_layer_become_a_stream_of_their_bytes() {
             }
         }
     }
+}
+
+#[test]
+fn no_windows_are_kept_where_nobody_will_begin_to_read() {
+    struct Sink {
+        plain: Vec<u8>,
+        uncut_until: u64,
+    }
+    impl PlainSink for Sink {
+        fn put(&mut self, piece: Vec<u8>) -> crate::Result<Vec<u8>> {
+            self.plain.extend_from_slice(&piece);
+            Ok(piece)
+        }
+        fn uncut_until(&self) -> u64 {
+            self.uncut_until
+        }
+    }
+    let compressed = member(&content(4_000_000, 4), 6, usize::MAX);
+    let windows_before = |uncut_until: u64| {
+        let folder = tempfile::TempDir::new().expect("a folder");
+        let windows = Arc::new(Windows::new_in(folder.path()));
+        let (mut indexer, mut sink) = (Indexer::new(Some(windows)), Sink { plain: Vec::new(), uncut_until });
+        for piece in compressed.chunks(100_000) {
+            indexer.push(piece, &mut sink).expect("a gzip file");
+        }
+        let index = Arc::new(indexer.finish(&mut sink).expect("a gzip file"));
+        let path = folder.path().join("layer");
+        std::fs::write(&path, &compressed).expect("a file");
+        let blob = Blob { path, offset: 0, length: compressed.len() as u64 };
+        let mut cursor = Cursor::new(blob.open().expect("the blob"), index.clone());
+        for start in [3_500_000, 100, 2_999_999, 1_000_000] {
+            let mut found = Vec::new();
+            cursor.read(start..start + 1000, &mut found).expect("plain bytes");
+            assert!(found == sink.plain[start as usize..][..1000], "from {start} on");
+        }
+        let at = |checkpoint: &index::Checkpoint| index.units[checkpoint.unit].plain;
+        let kept = index.checkpoints.iter().filter(|checkpoint| checkpoint.window.is_some());
+        kept.filter(|checkpoint| (500_000..2_000_000).contains(&at(checkpoint))).count()
+    };
+    assert!(windows_before(0) > 2);
+    assert_eq!(windows_before(3_000_000), 0);
 }
 
 #[test]
@@ -214,20 +288,31 @@ fn what_is_damaged_is_an_error() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(24))]
+    #![proptest_config(ProptestConfig::with_cases(48))]
     #[test]
     fn any_cuts_of_any_stream_give_a_valid_stream(
         seed: u64,
-        length in 1usize..700_000,
-        level in 0i32..=9,
-        flush_every in prop_oneof![Just(usize::MAX), 200usize..100_000],
+        members in proptest::collection::vec(
+            (prop_oneof![1 => Just(0), 4 => 1usize..400_000], 0i32..=9, prop_oneof![Just(usize::MAX), 200usize..100_000]),
+            1..4,
+        ),
         step in 1usize..70_000,
         cuts in proptest::collection::vec(0.0f64..1.0, 0..16),
     ) {
+        let length = members.iter().map(|(length, ..)| length).sum();
         let plain = content(length, seed);
-        let layer = layer(&member(&plain, level, flush_every), step);
+        let (mut compressed, mut end) = (Vec::new(), 0);
+        // No random cut would be at the end of a member.
+        let mut ends = Vec::new();
+        for (length, level, flush_every) in members {
+            compressed.extend(member(&plain[end..end + length], level, flush_every));
+            end += length;
+            ends.push(end as u64);
+        }
+        let layer = layer(&compressed, step);
         let mut places: Vec<u64> = cuts.iter().map(|cut| (cut * length as f64) as u64).collect();
-        places.extend([0, length as u64]);
+        places.extend(ends);
+        places.push(0);
         places.sort_unstable();
         // Every second gap is left out.
         let ranges: Vec<Range<u64>> = places.windows(2).step_by(2).map(|pair| pair[0]..pair[1]).collect();

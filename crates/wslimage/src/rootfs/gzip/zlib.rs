@@ -7,8 +7,8 @@ use std::ffi::c_int;
 use std::mem::MaybeUninit;
 
 use libz_rs_sys::{
-    Z_BLOCK, Z_BUF_ERROR, Z_NO_FLUSH, Z_OK, Z_STREAM_END, inflate, inflateEnd, inflateInit2_, inflatePrime,
-    inflateReset, inflateSetDictionary, z_stream, z_streamp, zlibVersion,
+    Z_BLOCK, Z_BUF_ERROR, Z_OK, Z_STREAM_END, inflate, inflateEnd, inflateInit2_, inflatePrime, inflateReset,
+    inflateSetDictionary, z_stream, z_streamp, zlibVersion,
 };
 
 use super::Damaged;
@@ -83,15 +83,6 @@ impl Inflate {
 
     /// Reads on, to the next block boundary.
     pub(super) fn until_boundary(&mut self, input: &[u8], output: &mut [u8]) -> Result<Step, Damaged> {
-        self.step(input, output, Z_BLOCK)
-    }
-
-    /// Reads on, over block boundaries.
-    pub(super) fn onward(&mut self, input: &[u8], output: &mut [u8]) -> Result<Step, Damaged> {
-        self.step(input, output, Z_NO_FLUSH)
-    }
-
-    fn step(&mut self, input: &[u8], output: &mut [u8], flush: c_int) -> Result<Step, Damaged> {
         let (given, room) = (input.len().min(u32::MAX as usize), output.len().min(u32::MAX as usize));
         // zlib does not write to its input.
         self.stream.next_in = input.as_ptr().cast_mut();
@@ -99,7 +90,7 @@ impl Inflate {
         self.stream.next_out = output.as_mut_ptr();
         self.stream.avail_out = room as u32;
         // SAFETY: the stream is initialised, and both buffers are as long as is said and live through the call.
-        let status = unsafe { inflate(self.pointer(), flush) };
+        let status = unsafe { inflate(self.pointer(), Z_BLOCK) };
         let consumed = given - self.stream.avail_in as usize;
         let produced = room - self.stream.avail_out as usize;
         let data_type = self.stream.data_type;
@@ -109,8 +100,7 @@ impl Inflate {
             Z_OK | Z_BUF_ERROR if data_type & AT_BOUNDARY == 0 => Stop::Starved,
             // Only the rest of the last byte is left to be read.
             Z_OK | Z_BUF_ERROR if data_type & IN_LAST_BLOCK != 0 => Stop::End { unused_bits },
-            Z_OK | Z_BUF_ERROR if flush == Z_BLOCK => Stop::Boundary { unused_bits },
-            Z_OK | Z_BUF_ERROR => Stop::Starved,
+            Z_OK | Z_BUF_ERROR => Stop::Boundary { unused_bits },
             _ => return Err(Damaged::Deflate),
         };
         Ok(Step { consumed, produced, stop })

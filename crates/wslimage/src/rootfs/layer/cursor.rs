@@ -23,6 +23,14 @@ impl LayerCursor {
         })
     }
 
+    /// The cursor of a gzip layer.
+    pub(crate) fn gzip(&mut self) -> Option<&mut gzip::Cursor> {
+        match self {
+            Self::Gzip(cursor) => Some(cursor),
+            Self::Plain(_) => None,
+        }
+    }
+
     /// Appends the plain bytes of `range` to `plain`.
     pub(crate) fn read(&mut self, range: Range<u64>, plain: &mut Vec<u8>) -> io::Result<()> {
         match self {

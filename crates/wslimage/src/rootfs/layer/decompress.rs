@@ -76,7 +76,7 @@ impl Decompressor {
         Self { windows, state: State::Beginning(Vec::with_capacity(LONGEST_MAGIC)) }
     }
 
-    pub(super) fn push(&mut self, mut input: &[u8], sink: PlainSink<'_>) -> Result<()> {
+    pub(super) fn push(&mut self, mut input: &[u8], sink: &mut dyn PlainSink) -> Result<()> {
         if let State::Beginning(beginning) = &mut self.state {
             let wanted = (LONGEST_MAGIC - beginning.len()).min(input.len());
             beginning.extend_from_slice(&input[..wanted]);
@@ -90,7 +90,7 @@ impl Decompressor {
     }
 
     /// What the layer is, when all of it was pushed.
-    pub(super) fn finish(mut self, sink: PlainSink<'_>) -> Result<Content> {
+    pub(super) fn finish(mut self, sink: &mut dyn PlainSink) -> Result<Content> {
         if let State::Beginning(_) = self.state {
             self.begin(sink)?;
         }
@@ -104,7 +104,7 @@ impl Decompressor {
         }
     }
 
-    fn begin(&mut self, sink: PlainSink<'_>) -> Result<()> {
+    fn begin(&mut self, sink: &mut dyn PlainSink) -> Result<()> {
         let State::Beginning(beginning) = &mut self.state else { return Ok(()) };
         let beginning = std::mem::take(beginning);
         self.state = match Compression::of_content(&beginning)? {
@@ -115,7 +115,7 @@ impl Decompressor {
         self.decompress(&beginning, sink)
     }
 
-    fn decompress(&mut self, input: &[u8], sink: PlainSink<'_>) -> Result<()> {
+    fn decompress(&mut self, input: &[u8], sink: &mut dyn PlainSink) -> Result<()> {
         match &mut self.state {
             State::Gzip(indexer) => indexer.push(input, sink).map_err(of_gzip),
             State::Zstd { decoder, buffer } => {
@@ -125,7 +125,7 @@ impl Decompressor {
                     if produced > 0 {
                         let mut piece = std::mem::take(buffer);
                         piece.truncate(produced);
-                        *buffer = sink(piece)?;
+                        *buffer = sink.put(piece)?;
                         buffer.resize(PIECE, 0);
                     }
                 }
@@ -133,7 +133,7 @@ impl Decompressor {
             }
             State::Plain => {
                 if !input.is_empty() {
-                    sink(input.to_vec())?;
+                    sink.put(input.to_vec())?;
                 }
                 Ok(())
             }

@@ -11,7 +11,7 @@ use super::decompress::Decompressor;
 use crate::digest::hexadecimal;
 use crate::error::{Error, ErrorKind, Result};
 use crate::progress::Job;
-use crate::rootfs::gzip::Windows;
+use crate::rootfs::gzip::{PlainSink, Windows};
 use crate::rootfs::layer_entries::LayerEntries;
 use crate::rootfs::tar;
 
@@ -73,7 +73,7 @@ impl PlainBudget {
 }
 
 /// Reads a layer, of which `next` fills a buffer and says how far, 0 at the end. For a thread that may block, in a
-/// runtime: hash and archive are read on a second one. Ranges of a gzip layer can be read later only if there are
+/// runtime: the plain bytes are hashed on a second one. Ranges of a gzip layer can be read later only if there are
 /// `windows`.
 pub(crate) fn read(
     next: &mut dyn FnMut(&mut [u8]) -> Result<usize>,
@@ -83,55 +83,70 @@ pub(crate) fn read(
 ) -> Result<Layer> {
     let (pieces, waiting) = sync_channel::<Vec<u8>>(WAITING);
     let spare = Arc::new(Mutex::new(Vec::new()));
-    let reader = tokio::runtime::Handle::current().spawn_blocking({
+    let hash = tokio::runtime::Handle::current().spawn_blocking({
         let spare = spare.clone();
-        move || read_plain(&waiting, &spare)
+        move || hash(&waiting, &spare)
     });
-    let mut outlet = Outlet { pieces, spare: &spare, budget, plain_size: 0, is_closed: false };
+    let mut outlet = Outlet {
+        archive: Ok(tar::Reader::new()),
+        entries: LayerEntries::default(),
+        pieces,
+        spare: &spare,
+        budget,
+        plain_size: 0,
+    };
     let decompressed = decompress(next, windows, &mut outlet, job);
-    let Outlet { pieces, plain_size, is_closed, .. } = outlet;
+    let Outlet { archive, entries, pieces, plain_size, .. } = outlet;
     drop(pieces);
-    let read = tokio::runtime::Handle::current()
-        .block_on(reader)
-        .map_err(|error| Error::new(ErrorKind::Internal, "The thread that reads a layer has failed").caused_by(error));
-    match decompressed {
-        Ok(content) => {
-            let PlainRead { archive, diff_id } = read??;
-            let archive = match archive {
-                Ok(archive) => Some(archive),
-                // What is not even compressed may be something else altogether.
-                Err(_) if matches!(content, Content::Plain) => None,
-                Err(error) => return Err(error),
-            };
-            Ok(Layer { content, archive, diff_id, plain_size })
-        }
-        Err(error) => {
-            budget.give_back(plain_size);
-            // The reader ended first, and says why.
-            if is_closed { Err(read?.err().unwrap_or(error)) } else { Err(error) }
-        }
-    }
+    let hash = tokio::runtime::Handle::current()
+        .block_on(hash)
+        .map_err(|error| Error::new(ErrorKind::Internal, "The thread that hashes a layer has failed").caused_by(error));
+    let read = || {
+        let content = decompressed?;
+        let archive = match archive.and_then(tar::Reader::finish) {
+            Ok(end) => Some(LayerArchive { entries, end: end.end }),
+            // What is not even compressed may be something else altogether.
+            Err(_) if entries.len() == 0 && matches!(content, Content::Plain) => None,
+            Err(error) => return Err(error),
+        };
+        Ok(Layer { content, archive, diff_id: hash?, plain_size })
+    };
+    read().inspect_err(|_| budget.give_back(plain_size))
 }
 
 /// Where plain bytes go.
 struct Outlet<'a> {
+    /// The failure of what does not even begin as an archive.
+    archive: Result<tar::Reader>,
+    entries: LayerEntries,
     pieces: SyncSender<Vec<u8>>,
     spare: &'a Mutex<Vec<Vec<u8>>>,
     budget: &'a PlainBudget,
     plain_size: u64,
-    /// Whether nobody takes them any more.
-    is_closed: bool,
 }
 
-impl Outlet<'_> {
+impl PlainSink for Outlet<'_> {
     fn put(&mut self, piece: Vec<u8>) -> Result<Vec<u8>> {
         self.budget.take(piece.len() as u64)?;
         self.plain_size += piece.len() as u64;
-        if self.pieces.send(piece).is_err() {
-            self.is_closed = true;
-            return Err(Error::new(ErrorKind::Internal, "The thread that reads a layer has ended"));
+        if let Ok(archive) = &mut self.archive {
+            let entries = &mut self.entries;
+            let read = archive.push(&piece, &mut |entry| {
+                entries.push(&entry);
+                expect_bounded(entries)
+            });
+            match read {
+                Err(error) if entries.len() == 0 => self.archive = Err(error),
+                read => read?,
+            }
         }
+        let closed = |_| Error::new(ErrorKind::Internal, "The thread that hashes a layer has ended");
+        self.pieces.send(piece).map_err(closed)?;
         Ok(self.spare.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default())
+    }
+
+    fn uncut_until(&self) -> u64 {
+        self.archive.as_ref().map_or(0, tar::Reader::skips_until)
     }
 }
 
@@ -142,15 +157,14 @@ fn decompress(
     job: &Job,
 ) -> Result<Content> {
     let mut decompressor = Decompressor::new(windows.cloned());
-    let mut sink = |piece: Vec<u8>| outlet.put(piece);
     let mut input = vec![0; INPUT];
     loop {
         if job.is_cancelled() {
             return Err(Error::cancelled());
         }
         match next(&mut input)? {
-            0 => return decompressor.finish(&mut sink),
-            count => decompressor.push(&input[..count], &mut sink)?,
+            0 => return decompressor.finish(outlet),
+            count => decompressor.push(&input[..count], outlet)?,
         }
     }
 }
@@ -164,38 +178,15 @@ fn expect_bounded(entries: &LayerEntries) -> Result<()> {
     Err(Error::new(ErrorKind::UnsupportedImage, "its names take more memory than those of any root filesystem"))
 }
 
-struct PlainRead {
-    /// The failure of what does not even begin as an archive.
-    archive: Result<LayerArchive>,
-    diff_id: String,
-}
-
-fn read_plain(waiting: &Receiver<Vec<u8>>, spare: &Mutex<Vec<Vec<u8>>>) -> Result<PlainRead> {
+/// The SHA-256 of all pieces, in hexadecimal digits.
+fn hash(waiting: &Receiver<Vec<u8>>, spare: &Mutex<Vec<Vec<u8>>>) -> String {
     let mut hash = Sha256::new();
-    let mut entries = LayerEntries::default();
-    let mut reader = Ok(tar::Reader::new());
     while let Ok(piece) = waiting.recv() {
         hash.update(&piece);
-        if let Ok(archive) = &mut reader {
-            let read = archive.push(&piece, &mut |entry| {
-                entries.push(&entry);
-                expect_bounded(&entries)
-            });
-            match read {
-                Ok(()) => {}
-                Err(error) if entries.len() == 0 => reader = Err(error),
-                Err(error) => return Err(error),
-            }
-        }
         let mut spare = spare.lock().unwrap_or_else(PoisonError::into_inner);
         if spare.len() < WAITING {
             spare.push(piece);
         }
     }
-    let archive = match reader.and_then(tar::Reader::finish) {
-        Ok(end) => Ok(LayerArchive { entries, end: end.end }),
-        Err(error) if entries.len() == 0 => Err(error),
-        Err(error) => return Err(error),
-    };
-    Ok(PlainRead { archive, diff_id: hexadecimal(&hash.finalize()) })
+    hexadecimal(&hash.finalize())
 }

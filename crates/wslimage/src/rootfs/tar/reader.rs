@@ -79,6 +79,11 @@ impl Reader {
         Ok(())
     }
 
+    /// Where the data end, in the plain bytes, in which it stands.
+    pub(crate) fn skips_until(&self) -> u64 {
+        self.position.saturating_add(self.skipped)
+    }
+
     /// Says where the archive ended, when no bytes are to come.
     pub(crate) fn finish(self) -> Result<TarEnd> {
         let Self { position, end, is_archive, .. } = self;

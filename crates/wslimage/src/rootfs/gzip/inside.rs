@@ -1,0 +1,170 @@
+//! Copying a part of a block: a block can begin at any of its codes, when its own header stands before, and end behind any,
+//! when its end-of-block code follows. So little of a long block around a cut has to be compressed anew.
+
+use std::io;
+use std::ops::Range;
+
+use super::codes::Codes;
+use super::cursor::Cursor;
+use super::index::GzipIndex;
+use super::{WINDOW, checksum};
+
+/// Less is compressed anew: the header has to be paid for.
+const LEAST: u64 = 1024;
+/// More than the codes have for 258 bytes, and than a reader takes at once, in bytes.
+const FURTHER: usize = 2048;
+
+/// Bits of deflate blocks: those of `bytes` from `start`, which is below eight, to before `end`.
+#[derive(Debug)]
+pub(crate) struct Bits {
+    pub(super) bytes: Vec<u8>,
+    pub(super) start: u32,
+    pub(super) end: u64,
+}
+
+/// What is copied of the plain bytes that were read.
+pub(crate) struct Copied {
+    pub(crate) bits: Vec<Bits>,
+    /// Which of all plain bytes that were read so far.
+    pub(crate) plain: Range<usize>,
+}
+
+/// What is copied behind the plain bytes that were read.
+pub(crate) struct End {
+    pub(crate) bits: Vec<Bits>,
+    pub(crate) length: u64,
+    pub(crate) crc: u32,
+}
+
+impl Cursor {
+    /// Appends the plain bytes from the beginning of a unit to before `end`, which is in that unit, and copies the blocks
+    /// as far as they go.
+    pub(crate) fn read_beginning(&mut self, unit: usize, end: u64, plain: &mut Vec<u8>) -> io::Result<Option<Copied>> {
+        let index = self.index().clone();
+        let place = index.units[unit].plain;
+        // Members without any bytes may stand before it.
+        let unit = index.units.partition_point(|unit| unit.plain <= place) - 1;
+        let first = index.units[unit];
+        let before = plain.len();
+        self.read_to_end(first.plain..end, plain)?;
+        let behind = index.units.partition_point(|unit| unit.plain < end);
+        if end - first.plain < LEAST || has_stored(&index, unit, behind) {
+            return Ok(None);
+        }
+        let (block, block_plain, _) = self.block();
+        let mut bits = Vec::new();
+        let mut rest = end - block_plain;
+        if rest < LEAST {
+            bits.push(self.bits(first.bit, block)?);
+        } else {
+            let Some(mut codes) = self.codes()? else { return Ok(None) };
+            let Some((code, made)) = codes.last_before(rest) else { return Ok(None) };
+            rest -= made;
+            bits.push(self.bits(first.bit, code)?);
+            bits.push(codes.end_code);
+        }
+        Ok(Some(Copied { bits, plain: before..plain.len() - rest as usize }))
+    }
+
+    /// Appends the plain bytes of `range`, in which there is no whole unit, and copies what it can from codes to codes.
+    pub(crate) fn read_inside(&mut self, range: Range<u64>, plain: &mut Vec<u8>) -> io::Result<Option<Copied>> {
+        let index = self.index().clone();
+        let first = index.units.partition_point(|unit| unit.plain <= range.start).saturating_sub(1);
+        let behind = index.units.partition_point(|unit| unit.plain < range.end);
+        let is_in_member = index.member_of(first) == index.member_of(behind - 1);
+        let is_long = range.end - range.start >= WINDOW as u64 + 2 * LEAST;
+        if !is_long || !is_in_member || has_stored(&index, first, behind) {
+            self.read_to_end(range, plain)?;
+            return Ok(None);
+        }
+        let at = range.start + WINDOW as u64;
+        self.read_to_end(range.start..at, plain)?;
+        let (block, block_plain, _) = self.block();
+        let found = match self.codes()? {
+            Some(mut codes) => codes.first_behind(at - block_plain).map(|place| (codes.begin, place)),
+            None => None,
+        };
+        let from = plain.len();
+        self.read_to_end(at..range.end, plain)?;
+        let Some((begin, (start, made))) = found else { return Ok(None) };
+        let from = from + (block_plain + made - at) as usize;
+        let member = index.member_of(first);
+        let (end, to, end_code) = if range.end == index.plain_end(index.end_of(member)) {
+            (index.members[member].end_bit, plain.len(), None)
+        } else {
+            let (_, last_plain, _) = self.block();
+            let Some(mut codes) = self.codes()? else { return Ok(None) };
+            let Some((end, made)) = codes.last_before(range.end - last_plain) else { return Ok(None) };
+            (end, plain.len() - (range.end - last_plain - made) as usize, Some(codes.end_code))
+        };
+        if end <= start || from >= to {
+            return Ok(None);
+        }
+        let mut bits = vec![self.bits(block, begin)?, self.bits(start, end)?];
+        bits.extend(end_code);
+        Ok(Some(Copied { bits, plain: from..to }))
+    }
+
+    /// Appends the plain bytes from `start` to where blocks can be copied that nothing before `start` is needed for, at
+    /// most to the beginning of the unit `end`, and copies them to there.
+    pub(crate) fn read_end(&mut self, start: u64, end: usize, plain: &mut Vec<u8>) -> io::Result<Option<End>> {
+        let index = self.index().clone();
+        let stop = index.plain_end(end);
+        let first = index.units.partition_point(|unit| unit.plain <= start).saturating_sub(1);
+        let is_in_member = end < index.units.len() && index.member_of(first) == index.member_of(end);
+        // A code makes 258 bytes at most.
+        if stop - start < WINDOW as u64 + LEAST || !is_in_member || has_stored(&index, first, end) {
+            self.read_to_end(start..stop, plain)?;
+            return Ok(None);
+        }
+        let mut at = start + WINDOW as u64;
+        self.read_to_end(start..at, plain)?;
+        let (block, block_plain, _) = self.block();
+        let end_bit = index.units[end].bit;
+        let mut bits = Vec::new();
+        if at == block_plain {
+            bits.push(self.bits(block, end_bit)?);
+        } else if let Some(mut codes) = self.codes()?
+            && let Some((code, made)) = codes.first_behind(at - block_plain)
+        {
+            self.read_to_end(at..block_plain + made, plain)?;
+            at = block_plain + made;
+            bits.push(self.bits(block, codes.begin)?);
+            bits.push(self.bits(code, end_bit)?);
+        } else {
+            self.read_to_end(at..stop, plain)?;
+            return Ok(None);
+        }
+        let crc = checksum::behind(self.crc(), index.units[end].crc, stop - at);
+        Ok(Some(End { bits, length: stop - at, crc }))
+    }
+
+    /// Bits of the layer; the last block of its member is not the last one any more.
+    fn bits(&self, start: u64, end: u64) -> io::Result<Bits> {
+        let first = start / 8;
+        let mut bytes = vec![0; (end.div_ceil(8) - first) as usize];
+        self.read_compressed(&mut bytes, first)?;
+        let index = self.index();
+        let next = index.members.partition_point(|member| member.last_block_bit < start);
+        if let Some(bit) = index.members.get(next).map(|member| member.last_block_bit).filter(|bit| *bit < end) {
+            bytes[(bit / 8 - first) as usize] &= !(1 << (bit % 8));
+        }
+        Ok(Bits { bytes, start: (start % 8) as u32, end: end - first * 8 })
+    }
+
+    /// The codes of the block in which the range that was read last has ended, a little further than to there.
+    fn codes(&self) -> io::Result<Option<Codes>> {
+        let (block, _, end) = self.block();
+        let first = block / 8;
+        let mut bytes = vec![0; (end - first) as usize + FURTHER];
+        self.read_compressed(&mut bytes, first)?;
+        Ok(Codes::read(bytes, first * 8, block % 8))
+    }
+}
+
+fn has_stored(index: &GzipIndex, first: usize, end: usize) -> bool {
+    [&index.stored_first, &index.stored_inside].into_iter().any(|units| {
+        let next = units.partition_point(|unit| *unit < first);
+        units.get(next).is_some_and(|unit| *unit < end)
+    })
+}
