@@ -130,8 +130,6 @@ impl Emission {
             at = self.tree().parent(at);
         }
         while let Some(node) = self.folders.pop() {
-            let has_entry = self.last_entry(node).is_some();
-            self.changes.add(if has_entry { Change::LateFolder } else { Change::MissingFolder });
             self.final_folder(node);
         }
     }
@@ -143,7 +141,6 @@ impl Emission {
             if let Some(folder) = self.tree().folder(node)
                 && self.tree().folders[folder as usize].emitted == Emitted::Not
             {
-                self.changes.add(Change::MissingFolder);
                 self.final_folder(node);
             }
         }
