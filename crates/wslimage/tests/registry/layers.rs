@@ -427,7 +427,7 @@ async fn an_archive_that_is_there_is_asked_no_blob_for_and_a_damaged_one_is_made
     assert!(recorder.verbose_lines().iter().any(|line| line.contains(" is there already, made of the same image.")));
 
     type Damage = fn(&mut Vec<u8>);
-    let damages: [(&str, Damage); 5] = [
+    let damages: [(&str, Damage); 8] = [
         ("another byte", |bytes| *bytes.last_mut().expect("a byte") ^= 1),
         ("another byte in the middle", |bytes| {
             let middle = bytes.len() / 2;
@@ -435,6 +435,9 @@ async fn an_archive_that_is_there_is_asked_no_blob_for_and_a_damaged_one_is_made
         }),
         ("cut", |bytes| bytes.truncate(bytes.len() - 1)),
         ("a byte more", |bytes| bytes.push(b'x')),
+        ("zeros behind it", |bytes| bytes.extend([0; 512])),
+        ("a zero behind it", |bytes| bytes.push(0)),
+        ("another member behind it", |bytes| bytes.extend(gzip(b"more"))),
         ("of another image", |bytes| bytes[40] ^= 1),
     ];
     for (name, damage) in damages {
