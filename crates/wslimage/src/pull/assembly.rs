@@ -64,11 +64,10 @@ pub(super) struct Planned {
 /// Applies the layers, the lowest first.
 pub(super) fn plan(layers: Vec<ReadLayer>, job: &Job) -> Result<Planned> {
     let entries = |layer: &ReadLayer| layer.layer.archive.as_ref().map_or(0, |archive| archive.entries.len());
-    let mut merge = Merge::for_entries(layers.iter().map(entries).sum());
+    let mut merge = Merge::for_entries(layers.iter().map(entries).sum(), job);
     let mut sources = Vec::with_capacity(layers.len());
     let (mut first_end, mut plain_size) = (0, 0);
     for (index, ReadLayer { blob, layer }) in layers.into_iter().enumerate() {
-        job.expect_not_cancelled()?;
         let Some(archive) = layer.archive else {
             let sentence = format!("Layer {} is not a tar archive", index + 1);
             return Err(Error::new(ErrorKind::UnsupportedImage, sentence));
@@ -80,7 +79,7 @@ pub(super) fn plan(layers: Vec<ReadLayer>, job: &Job) -> Result<Planned> {
         plain_size += layer.plain_size;
         sources.push(Source { blob, content: layer.content });
     }
-    let plan = merge.finish();
+    let plan = merge.finish()?;
     for notice in &plan.notices {
         job.verbose(notice.clone());
     }
