@@ -42,6 +42,7 @@ mod resolve;
 mod rootfs;
 mod selection;
 mod source;
+mod task;
 
 pub use cache::{Cache, CacheEntry, CacheFilter, RemovedEntries};
 pub use environment::Environment;

@@ -51,6 +51,11 @@ impl Plan {
         self.steps.pieces()
     }
 
+    /// Which plain bytes of which layers the pieces are made of, in their order.
+    pub(crate) fn reads(&self) -> impl Iterator<Item = (usize, Range<u64>)> + '_ {
+        self.steps.reads()
+    }
+
     /// Whether the plain bytes of the first layer, whose last entry ends at `layer_end`, make the same as the archive, so
     /// that its blob can be the archive as it came. Otherwise `changes` says why not.
     ///

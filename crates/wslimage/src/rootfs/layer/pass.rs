@@ -14,6 +14,7 @@ use crate::progress::Job;
 use crate::rootfs::gzip::Windows;
 use crate::rootfs::layer_entries::LayerEntries;
 use crate::rootfs::tar;
+use crate::task::joined;
 
 const INPUT: usize = 256 * 1024;
 /// So many pieces of plain bytes may wait to be hashed.
@@ -66,6 +67,11 @@ impl PlainBudget {
         }
     }
 
+    /// Fails where `count` bytes are more than are left, and takes none.
+    pub(crate) fn expect(&self, count: u64) -> Result<()> {
+        self.take(count).map(|()| self.give_back(count))
+    }
+
     /// Takes back what a pass has taken that begins anew.
     fn give_back(&self, count: u64) {
         self.left.fetch_add(count, Ordering::Relaxed);
@@ -91,9 +97,7 @@ pub(crate) fn read(
     let decompressed = decompress(next, windows, &mut outlet, job);
     let Outlet { pieces, plain_size, is_closed, .. } = outlet;
     drop(pieces);
-    let read = tokio::runtime::Handle::current()
-        .block_on(reader)
-        .map_err(|error| Error::new(ErrorKind::Internal, "The thread that reads a layer has failed").caused_by(error));
+    let read = joined(tokio::runtime::Handle::current().block_on(reader));
     match decompressed {
         Ok(content) => {
             let PlainRead { archive, diff_id } = read??;
@@ -165,7 +169,7 @@ fn expect_bounded(entries: &LayerEntries) -> Result<()> {
 }
 
 struct PlainRead {
-    /// The failure of what does not even begin as an archive.
+    /// The failure of what is not even meant to be an archive.
     archive: Result<LayerArchive>,
     diff_id: String,
 }
@@ -174,8 +178,10 @@ fn read_plain(waiting: &Receiver<Vec<u8>>, spare: &Mutex<Vec<Vec<u8>>>) -> Resul
     let mut hash = Sha256::new();
     let mut entries = LayerEntries::default();
     let mut reader = Ok(tar::Reader::new());
+    let mut beginning = Vec::new();
     while let Ok(piece) = waiting.recv() {
         hash.update(&piece);
+        beginning.extend(piece.iter().take(tar::TELLING - beginning.len()));
         if let Ok(archive) = &mut reader {
             let read = archive.push(&piece, &mut |entry| {
                 entries.push(&entry);
@@ -183,7 +189,7 @@ fn read_plain(waiting: &Receiver<Vec<u8>>, spare: &Mutex<Vec<Vec<u8>>>) -> Resul
             });
             match read {
                 Ok(()) => {}
-                Err(error) if entries.len() == 0 => reader = Err(error),
+                Err(error) if entries.len() == 0 && !tar::is_meant(&beginning) => reader = Err(error),
                 Err(error) => return Err(error),
             }
         }
@@ -194,7 +200,7 @@ fn read_plain(waiting: &Receiver<Vec<u8>>, spare: &Mutex<Vec<Vec<u8>>>) -> Resul
     }
     let archive = match reader.and_then(tar::Reader::finish) {
         Ok(end) => Ok(LayerArchive { entries, end: end.end }),
-        Err(error) if entries.len() == 0 => Err(error),
+        Err(error) if entries.len() == 0 && !tar::is_meant(&beginning) => Err(error),
         Err(error) => return Err(error),
     };
     Ok(PlainRead { archive, diff_id: hexadecimal(&hash.finalize()) })

@@ -89,6 +89,8 @@ fn what_is_no_layer_is_refused() {
         ("bzip2", b"BZh91AY".to_vec(), "compressed with bzip2"),
         ("gzip of text", gzip(b"hello, this is no archive"), "tar archive"),
         ("a cut archive", cut(plain.clone(), 15_000), "tar archive"),
+        ("an archive whose first header is damaged", flipped(plain.clone(), 0), "tar archive"),
+        ("an archive whose first header is cut", plain[..300].to_vec(), "tar archive"),
         ("gzip of a cut archive", gzip(&cut(plain.clone(), 15_000)), "tar archive"),
     ] {
         let error = read_bytes(&bytes, 1000, u64::MAX).err().unwrap_or_else(|| panic!("{name}: no error"));
