@@ -27,6 +27,7 @@ mod cache;
 mod digest;
 mod environment;
 mod error;
+mod file_identity;
 #[cfg(test)]
 mod fuzz;
 mod image;

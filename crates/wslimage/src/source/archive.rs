@@ -13,13 +13,13 @@ use std::rc::Rc;
 use bytes::Bytes;
 use tar::EntryType;
 
-use super::compression::{BEGINNING, Compression, foreign};
+use super::beginning::{BEGINNING, foreign};
 use super::outer::Outer;
 use crate::digest::Hasher;
 use crate::error::{Error, ErrorKind, Result, printable};
 use crate::progress::Job;
 use crate::registry::LARGEST_CONFIG;
-use crate::rootfs::Blob;
+use crate::rootfs::{Blob, Compression};
 
 /// The unit of tar: headers and files are filled up to it.
 const BLOCK: u64 = 512;
@@ -37,7 +37,7 @@ const OF_A_ROOT: [&str; 6] = ["bin", "dev", "etc", "lib", "usr", "var"];
 /// The archive, by the names in it.
 pub(super) struct Archive {
     path: PathBuf,
-    compression: Option<Compression>,
+    compression: Compression,
     entries: HashMap<String, Entry>,
     /// By their offsets.
     kept: HashMap<u64, Bytes>,
@@ -103,10 +103,10 @@ impl Archive {
             let target = entry.link_name_bytes().map(|target| target.into_owned()).unwrap_or_default();
             let found = match entry.header().entry_type() {
                 EntryType::Regular | EntryType::Continuous => {
-                    let (stored, document) = stored(entry, compression.is_some(), MOST_KEPT - kept_bytes)?;
+                    let (stored, document) = stored(entry, compression != Compression::None, MOST_KEPT - kept_bytes)?;
                     let end =
                         stored.offset.checked_add(stored.length).and_then(|end| end.checked_next_multiple_of(BLOCK));
-                    if compression.is_none() && end.is_none_or(|end| end > length) {
+                    if compression == Compression::None && end.is_none_or(|end| end > length) {
                         return Err(invalid(format!("it is cut short: {} ends after it does", printable(&name))));
                     }
                     if let Some(document) = document {
@@ -128,7 +128,7 @@ impl Archive {
     }
 
     pub(super) fn is_compressed(&self) -> bool {
-        self.compression.is_some()
+        self.compression != Compression::None
     }
 
     /// Whether it has nothing in it.
@@ -182,7 +182,7 @@ impl Archive {
 
     /// Where the bytes of `files` are on the disk. What is compressed is written into `spool` first, in one pass.
     pub(super) fn blobs(&self, files: &[Stored], spool: &Path, job: &Job) -> Result<Vec<Blob>> {
-        if self.compression.is_none() {
+        if self.compression == Compression::None {
             let of = |stored: &Stored| Blob { path: self.path.clone(), offset: stored.offset, length: stored.length };
             return Ok(files.iter().map(of).collect());
         }
@@ -216,7 +216,7 @@ impl Archive {
         mut take: impl FnMut(Stored, &mut dyn Read) -> Result<()>,
     ) -> Result<()> {
         let mut wanted: HashMap<u64, Stored> = files.iter().map(|stored| (stored.offset, *stored)).collect();
-        if self.compression.is_none() {
+        if self.compression == Compression::None {
             let mut file = File::open(&self.path).map_err(unreadable)?;
             for stored in wanted.into_values() {
                 file.seek(SeekFrom::Start(stored.offset)).map_err(unreadable)?;

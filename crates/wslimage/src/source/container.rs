@@ -9,10 +9,9 @@ use bytes::Bytes;
 use oci_spec::image::Digest;
 
 use super::archive::{Archive, Stored};
-use super::compression::Compression;
 use crate::error::{Error, ErrorKind, Result, printable};
 use crate::progress::Job;
-use crate::rootfs::Blob;
+use crate::rootfs::{Blob, Compression};
 
 pub(super) enum Container {
     /// Of an OCI image layout, in which all names are known or made of digests.
@@ -74,10 +73,12 @@ impl Container {
     }
 
     /// What the file `name` in an archive is compressed with.
-    pub(super) fn compression(&self, name: &str) -> Option<Compression> {
+    pub(super) fn compression(&self, name: &str) -> Compression {
         match self {
-            Self::Folder(_) => None,
-            Self::Archive(archive) => archive.file(name).and_then(|stored| Compression::of(&stored.beginning)),
+            Self::Folder(_) => Compression::None,
+            Self::Archive(archive) => {
+                archive.file(name).map_or(Compression::None, |stored| Compression::of(&stored.beginning))
+            }
         }
     }
 

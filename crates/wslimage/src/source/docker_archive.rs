@@ -12,7 +12,6 @@ use oci_spec::image::{Digest, MediaType};
 use serde::Deserialize;
 use serde_json::json;
 
-use super::compression::Compression;
 use super::container::{Container, missing, missing_blob};
 use crate::digest;
 use crate::error::{Error, ErrorKind, Result, printable};
@@ -20,6 +19,7 @@ use crate::manifest::{self, ConfigDescriptor, IndexEntry};
 use crate::platform::Platform;
 use crate::progress::Job;
 use crate::registry::{Fetched, LARGEST_CONFIG};
+use crate::rootfs::Compression;
 use crate::selection::Documents;
 
 pub(super) const MANIFEST: &str = "manifest.json";
@@ -151,7 +151,7 @@ impl Configured {
 
     /// The digest of the layer at `index`, where the config tells it: that of what is not compressed.
     fn told(&self, container: &Container, index: usize) -> Option<&Digest> {
-        self.diff_ids.get(index).filter(|_| container.compression(&self.files[index]).is_none())
+        self.diff_ids.get(index).filter(|_| container.compression(&self.files[index]) == Compression::None)
     }
 
     /// The layers whose digests have to be found out.
@@ -161,11 +161,11 @@ impl Configured {
     }
 }
 
-fn media_type(compression: Option<Compression>) -> MediaType {
+fn media_type(compression: Compression) -> MediaType {
     match compression {
-        None => MediaType::ImageLayer,
-        Some(Compression::Gzip) => MediaType::ImageLayerGzip,
-        Some(Compression::Zstd) => MediaType::ImageLayerZstd,
+        Compression::None => MediaType::ImageLayer,
+        Compression::Gzip => MediaType::ImageLayerGzip,
+        Compression::Zstd => MediaType::ImageLayerZstd,
     }
 }
 
