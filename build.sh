@@ -47,6 +47,8 @@ squid squid
 python3 python3
 umoci umoci
 zstd zstd
+busybox busybox
+p7zip-full 7z
 buildah buildah' ;;
     bench) echo 'nginx-light nginx
 skopeo skopeo

@@ -430,7 +430,7 @@ Describe '-Path' {
     }
 
     It 'fails for <What> as it should' -ForEach @(
-        @{ What = 'nothing there'; Given = { @{ Path = (Join-Path $source 'missing.tar') } }; Id = 'InvalidArgument'; Message = 'missing.tar' }
+        @{ What = 'nothing there'; Given = { @{ Path = (Join-Path $source 'missing.tar') } }; Id = 'ImageNotFound'; Message = 'missing.tar' }
         @{ What = 'no path of the file system'; Given = { @{ Path = 'Env:\PATH' } }; Id = 'InvalidArgument'; Message = 'must be a path of the file system' }
         @{ What = 'one of several images'; Given = { @{ Path = (Join-Path $source 'images') } }; Id = 'InvalidReference'; Message = 'first.*second' }
         @{ What = 'a tag that is not there'; Given = { @{ Path = (Join-Path $source 'layout'); Tag = 'other' } }; Id = 'ImageNotFound'; Message = 'one' }

@@ -57,7 +57,7 @@ Describe 'Failing with the original''s sentence' {
             Type = 'WslImageDownloadException'; Message = 'No amd64 manifest found in the image manifest' }
         @{ What = 'the index is empty'; Setup = { $image = Add-TestImage -IndexOverrides @{ manifests = @() } }; Type = 'WslImageDownloadException'; Message = 'No manifests found in the image manifest' }
         @{ What = 'there are no layers'; Setup = { $image = Add-TestImage -Manifest @{ layers = @() } }; Type = 'WslImageDownloadException'; Message = 'The image layers are missing' }
-        @{ What = 'a layer of several is no archive'; Setup = { $image = Add-TestImage -Layer (New-Layer (Get-RootEntry)), @{ text = '2' } }; Type = 'WslImageDownloadException'; Message = 'Layer 2 is not a tar archive' }
+        @{ What = 'a layer of several is no archive'; Setup = { $image = Add-TestImage -Layer (New-Layer (Get-RootEntry)), @{ text = '2' } }; Type = 'WslImageDownloadException'; Message = 'Failed to read layer 2 of {registry}/{name}:latest, sha256:'; Told = ': it is not a tar archive' }
         @{ What = 'a layer''s content has another DiffID'; Setup = { $image = Add-TestImage -ConfigText "{`"os`":`"linux`",`"architecture`":`"amd64`",`"rootfs`":{`"type`":`"layers`",`"diff_ids`":[`"sha256:$('a' * 64)`"]}}" }
             Type = 'WslImageDownloadException'; Message = 'Failed to read layer 1 of {registry}/{name}:latest, sha256:{hex}: its content does not match its DiffID. ' }
         @{ What = 'the manifest is larger than 4 MiB'; Setup = { $image = Add-TestImage -Auth @{ scheme = 'none' }; Add-TestRoute $image.ManifestPath @(@{ status = 200; headers = @{ 'Content-Type' = 'application/vnd.oci.image.index.v1+json' }; body = (' ' * 4194305) + '{}' }) }

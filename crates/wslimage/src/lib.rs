@@ -27,6 +27,7 @@ mod cache;
 mod digest;
 mod environment;
 mod error;
+mod file_identity;
 #[cfg(test)]
 mod fuzz;
 mod image;
@@ -42,6 +43,7 @@ mod resolve;
 mod rootfs;
 mod selection;
 mod source;
+mod task;
 
 pub use cache::{Cache, CacheEntry, CacheFilter, RemovedEntries};
 pub use environment::Environment;

@@ -10,6 +10,8 @@ mod one;
 mod options;
 mod passes;
 mod several;
+#[cfg(test)]
+mod tests;
 
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -18,7 +20,6 @@ use std::thread;
 
 use oci_spec::image::Digest;
 use tokio::sync::Semaphore;
-use tokio::task::JoinError;
 
 use self::assembly::Planned;
 use self::layers_folder::LayersFolder;
@@ -31,6 +32,7 @@ use crate::image::{Image, Origin};
 use crate::progress::{Job, Stage};
 use crate::registry::Client;
 use crate::rootfs::{Format, PlainBudget, Windows, stamped};
+use crate::task::in_thread;
 
 /// A file that is complete and verified.
 #[derive(Clone, Debug)]
@@ -189,16 +191,4 @@ impl Context<'_> {
             self.image.name()
         ))
     }
-}
-
-async fn in_thread<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
-    joined(tokio::task::spawn_blocking(work).await)?
-}
-
-/// What a task has returned; a panic in it goes on here.
-fn joined<T>(ended: Result<T, JoinError>) -> Result<T> {
-    ended.map_err(|error| match error.try_into_panic() {
-        Ok(panic) => std::panic::resume_unwind(panic),
-        Err(error) => Error::new(ErrorKind::Internal, "A task of the job has ended").caused_by(error),
-    })
 }

@@ -19,6 +19,8 @@ pub(crate) enum Program {
     Bsdtar,
     Umoci,
     Zstd,
+    Busybox,
+    SevenZip,
     Buildah,
     DockerRegistry,
 }
@@ -38,6 +40,8 @@ impl Program {
             Self::Bsdtar => "bsdtar",
             Self::Umoci => "umoci",
             Self::Zstd => "zstd",
+            Self::Busybox => "busybox",
+            Self::SevenZip => "7-Zip (7z)",
             Self::Buildah => "buildah",
             Self::DockerRegistry => "docker-registry",
         }
@@ -58,6 +62,8 @@ impl Program {
             Self::Bsdtar => ("bsdtar", "--version"),
             Self::Umoci => ("umoci", "--version"),
             Self::Zstd => ("zstd", "--version"),
+            Self::Busybox => ("busybox", "--help"),
+            Self::SevenZip => ("7z", "--help"),
             Self::Buildah => ("buildah", "--version"),
             Self::DockerRegistry => ("docker-registry", "--version"),
         };

@@ -14,7 +14,7 @@ from trees.compare import differences
 from trees.disk import read_tree
 from trees.place import Tree
 
-from .commands import GNU_TAR, WSL_1, WSL_2, extract, message_of, run
+from .commands import DECOMPRESSORS, GNU_TAR, WSL_1, WSL_2, extract, message_of, run
 from .stream import BadStream, read_plain, stream_faults
 
 
@@ -44,14 +44,24 @@ def archive_faults(case: Case, program: Path, layout: Path, output: Path) -> lis
     if not output.is_file():
         return ["no archive was written"]
     faults = digest_faults(result.stdout, output)
+    is_the_layer = len(case.layers) == 1 and output.read_bytes() == case.layers[0].blob
+    if case.as_it_is and not is_the_layer:
+        faults.append("the archive is not the layer as it is")
     expected = expected_tree(case)
     try:
         plain = read_plain(output)
-        faults += stream_faults(plain, expected)
+        faults += decompression_faults(output, plain)
+        faults += stream_faults(plain, expected, as_it_is=is_the_layer)
         faults += [f"applied: {line}" for line in differences(expected, apply_layers([plain]))]
     except (BadStream, Refused) as error:
         return faults + [str(error)]
     return faults + [f"{who}: {fault}" for who, fault in extraction_faults(case, expected, output, plain)]
+
+
+def decompression_faults(archive: Path, plain: bytes) -> list[str]:
+    """Other readers of gzip must find the same bytes."""
+    others = [command[0] for command in DECOMPRESSORS if run(command, archive).stdout != plain]
+    return [f"{' and '.join(others)} find other bytes in it"] if others else []
 
 
 def digest_faults(stdout: bytes, output: Path) -> list[str]:

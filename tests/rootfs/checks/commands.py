@@ -9,12 +9,14 @@ from pathlib import Path
 
 # WSL's init gives bsdtar no locale that can be relied on.
 ENVIRONMENT = {"LC_ALL": "C", "PATH": os.environ.get("PATH", "/usr/bin:/bin")}
-NEEDED = ("bsdtar", "tar", "zstd")
+NEEDED = ("bsdtar", "tar", "zstd", "gzip", "busybox", "7z")
 TIMEOUT = 120
 
 WSL_2 = ("bsdtar", "-C", "{}", "-x", "-p", "--xattrs", "--numeric-owner", "-f", "-")
 WSL_1 = ("bsdtar", "-C", "{}", "-x", "-p", "--xattrs", "--no-acls", "-f", "-")
 GNU_TAR = ("tar", "-C", "{}", "-x", "-p", "--xattrs", "--xattrs-include=*", "--numeric-owner", "-f", "-")
+# What decompresses an archive to its output. bsdtar and Python do it anyway.
+DECOMPRESSORS = (("gzip", "-dc"), ("busybox", "gunzip", "-c"), ("7z", "e", "-si", "-so", "-tgzip", "-bd"))
 
 
 def run(command: Sequence[str | Path], stdin: Path | None = None) -> subprocess.CompletedProcess[bytes]:

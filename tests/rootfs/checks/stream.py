@@ -35,8 +35,9 @@ def read_plain(archive: Path) -> bytes:
 class Names:
     """The names so far, in the order of the archive."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, as_it_is: bool) -> None:
         self.kinds: dict[bytes, Kind] = {}
+        self.as_it_is = as_it_is
 
     def faults(self, entry: Entry, tree: Tree) -> Iterator[str]:
         shown = repr(entry.name)
@@ -54,7 +55,7 @@ class Names:
             yield f"{shown} has an unknown kind"
             return
         for depth in range(1, len(parts)):
-            parent = self.kinds.get(b"/".join(parts[:depth]))
+            parent = self.kinds.get(b"/".join(parts[:depth]), Kind.FOLDER if self.as_it_is else None)
             if parent is not Kind.FOLDER:
                 yield f"{shown} stands {'below a ' + parent.value if parent else 'before its parents'}"
                 break
@@ -80,8 +81,8 @@ class Names:
             yield f"{entry.name!r} links to {entry.link!r}, which is no file but a {self.kinds[target].value}"
 
 
-def stream_faults(plain: bytes, tree: Tree) -> list[str]:
-    names = Names()
+def stream_faults(plain: bytes, tree: Tree, *, as_it_is: bool = False) -> list[str]:
+    names = Names(as_it_is=as_it_is)
     faults: list[str] = []
     try:
         for entry in read_entries(plain):

@@ -15,6 +15,8 @@ class Case:
     layers: tuple[Layer, ...]
     # What the message must contain when the image is refused; "" for any message. None: it is taken.
     error: str | None = None
+    # The blob of the only layer is the archive, folders in its order or without an entry; bsdtar makes the same of it.
+    as_it_is: bool = False
     # Whether the tar is fine and the fault is in the blob or the manifest, which the oracle does not see.
     fault_outside_tar: bool = False
     # Why umoci's tree (or its refusal) differs from the rules.

@@ -1,6 +1,6 @@
 """Folders: repeated, changed, missing, and the root."""
 
-from layers.entries import file, folder, pax, symlink
+from layers.entries import file, folder, hard_link, pax, symlink
 from layers.layer import layer
 
 from .case import case, topic
@@ -41,12 +41,34 @@ CASES = topic(
         pax({"SCHILY.xattr.user.a": "1"}, folder("d")),
         pax({"SCHILY.xattr.user.a": "2"}, folder("d")),
     ),
-    case("missing-parent", "parents without entries are root:root 0755", file("a/b/c/x", "1", uid=5)),
-    case("missing-parent-of-folder", "the same for a folder", folder("a/b/c", 0o700)),
+    case("missing-parent", "parents without entries are root:root 0755", file("a/b/c/x", "1", uid=5), as_it_is=True),
+    case("missing-parent-of-folder", "the same for a folder", folder("a/b/c", 0o700), as_it_is=True),
+    case(
+        "missing-below-setgid",
+        "a parent without an entry takes no group from above",
+        layer(folder(".", 0o2775, gid=60), folder("a", 0o2770, gid=50), file("a/b/x"), file("c/x")),
+        as_it_is=True,
+        umoci="umoci makes the folder below the set-group-id bit, which then goes down",
+    ),
+    case("missing-of-two", "missing parents are made of several layers, too", file("a/b/x"), file("c/d/x")),
     case(
         "entry-after-child",
         "the folder's own entry stands after its child",
         layer(file("d/x"), folder("d", 0o700, uid=2)),
+        as_it_is=True,
+    ),
+    case(
+        "read-only-after-child",
+        "a folder without rights after and between its children",
+        layer(
+            file("d/x", "1"),
+            hard_link("d/y", "d/x"),
+            pax({"SCHILY.xattr.user.a": "1"}, folder("d", 0o000, uid=2)),
+            file("d/e/z"),
+            folder("d/e", 0o3555, gid=50),
+            hard_link("d/e/x", "d/x"),
+        ),
+        as_it_is=True,
     ),
     case(
         "entry-in-later-layer", "the folder's own entry stands in a later layer", file("d/x"), folder("d", 0o700, uid=2)
@@ -63,6 +85,7 @@ CASES = topic(
     ),
     case("empty-name", "an empty name is the root", layer(file("", "?"), file("x")), umoci=NO_FOLDER),
     case("empty-layer", "a layer without entries", BASE, layer()),
-    case("empty-folder", "nothing but a folder", folder("d")),
+    case("empty-image", "no layer has an entry", layer(), as_it_is=True),
+    case("empty-folder", "nothing but a folder", folder("d"), as_it_is=True),
     case("deep", "folders in folders", layer(*(folder("d/" * depth + "d") for depth in range(49)))),
 )

@@ -116,6 +116,13 @@ CASES = topic(
         fault_outside_tar=True,
     ),
     case(
+        "zstd-window",
+        "a window of 256 MiB",
+        GOOD.packed(lambda b: zstd(b, "--long=28"), ZSTD),
+        error="128 MiB",
+        fault_outside_tar=True,
+    ),
+    case(
         "zstd-checksum",
         "the checksum of the zstd stream is wrong",
         broken(lambda blob: with_wrong_byte(blob, -1), GOOD.packed(zstd, ZSTD)),

@@ -10,6 +10,7 @@ use oci_spec::image::Digest;
 
 use crate::digest::Hasher;
 use crate::error::{Error, ErrorKind, Result};
+use crate::file_identity::is_at;
 use crate::progress::Job;
 
 /// How often a partial file that another process works on is looked at again.
@@ -368,13 +369,6 @@ fn target_of(link: &Path) -> Result<PathBuf> {
         path = path.parent().unwrap_or(Path::new("")).join(target);
     }
     Err(unusable(link, "Its symbolic links go in a circle"))
-}
-
-fn is_at(file: &File, path: &Path) -> bool {
-    let same = || -> io::Result<bool> {
-        Ok(same_file::Handle::from_file(file.try_clone()?)? == same_file::Handle::from_path(path)?)
-    };
-    same().unwrap_or(false)
 }
 
 fn unusable(path: &Path, reason: &str) -> Error {

@@ -18,6 +18,7 @@ use crate::kept::Kept;
 use crate::manifest::Layer;
 use crate::progress::{Job, Stage};
 use crate::registry::{Attempt, Client, Session};
+use crate::task::in_thread;
 
 /// A blob that is whole and verified, and not yet under its final name.
 pub(crate) struct Downloaded {
@@ -222,12 +223,6 @@ async fn is_there(destination: &Destination, layer: &Layer, job: &Job) -> Result
 
 fn failed(error: Error, layer: &Layer) -> Error {
     Attempt::Layer.failed(error, layer.digest().as_ref())
-}
-
-async fn in_thread<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
-    tokio::task::spawn_blocking(work).await.map_err(|error| {
-        Error::new(ErrorKind::Internal, "The thread that works on the file has failed").caused_by(error)
-    })?
 }
 
 fn expect_digest(expected: &Digest, actual: &str) -> Result<()> {

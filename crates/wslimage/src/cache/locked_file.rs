@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::failure;
 use crate::error::Result;
+use crate::file_identity::is_at;
 
 /// How often a lock that another process holds is tried again.
 pub(super) const INTERVAL: Duration = Duration::from_millis(50);
@@ -111,11 +112,4 @@ enum Locked {
 fn make_folder_of(path: &Path) -> Result<()> {
     let Some(folder) = path.parent() else { return Ok(()) };
     fs::create_dir_all(folder).map_err(|error| failure("make the folder", folder, error))
-}
-
-fn is_at(file: &File, path: &Path) -> bool {
-    let same = || -> io::Result<bool> {
-        Ok(same_file::Handle::from_file(file.try_clone()?)? == same_file::Handle::from_path(path)?)
-    };
-    same().unwrap_or(false)
 }

@@ -6,12 +6,14 @@ use std::sync::Arc;
 use oci_spec::image::{Digest, DigestAlgorithm};
 
 use super::Context;
-use super::layers_folder::{ArchiveFile, LayersFolder};
+use super::layers_folder::{LayersFolder, Unpublished};
 use crate::blob::{BackgroundFlush, PartialFile};
 use crate::digest::Hasher;
 use crate::error::{Error, ErrorKind, Result};
 use crate::progress::{Job, Stage};
-use crate::rootfs::{Archive, Blob, Compression, Content, Format, Layer, Merge, Plan, Source, write_archive};
+use crate::rootfs::{
+    Archive, Blob, Compression, Content, Format, Layer, Merge, Plan, Source, unpack, worth_unpacking, write_archive,
+};
 
 /// How often it is told how much of the archive is written.
 const TOLD_AFTER: u64 = 1024 * 1024;
@@ -23,7 +25,7 @@ pub(super) struct ReadLayer {
 }
 
 /// Fails where the layer at `index` is not what manifest and config say of it, but for its compression, of which it is
-/// told only.
+/// told only; and where it is no archive, and not the only layer, which may be anything.
 pub(super) fn check(context: &Context<'_>, index: usize, layer: &Layer) -> Result<()> {
     let descriptor = &context.image.layers()[index];
     let found = layer.content.compression();
@@ -31,13 +33,18 @@ pub(super) fn check(context: &Context<'_>, index: usize, layer: &Layer) -> Resul
         let digest = descriptor.digest();
         context.job.verbose(format!("The media type of layer {digest} says {told}, and it has {found}, which counts."));
     }
-    match context.image.diff_ids().get(index) {
+    let checked = match context.image.diff_ids().get(index) {
         // Another algorithm than that of the OCI image-spec (config.md, "Layer DiffID") cannot be compared.
-        Some(expected) if *expected.algorithm() == DigestAlgorithm::Sha256 => {
-            expect_diff_id(expected, &layer.diff_id).map_err(|error| context.unreadable(index, error))
+        Some(expected) if *expected.algorithm() == DigestAlgorithm::Sha256 => expect_diff_id(expected, &layer.diff_id),
+        _ => Ok(()),
+    };
+    let checked = checked.and_then(|()| match layer.archive {
+        None if context.image.layers().len() > 1 => {
+            Err(Error::new(ErrorKind::UnsupportedImage, "it is not a tar archive"))
         }
         _ => Ok(()),
-    }
+    });
+    checked.map_err(|error| context.unreadable(index, error))
 }
 
 fn expect_diff_id(expected: &Digest, actual: &str) -> Result<()> {
@@ -61,26 +68,28 @@ pub(super) struct Planned {
     first_end: u64,
 }
 
-/// Applies the layers, the lowest first.
-pub(super) fn plan(layers: Vec<ReadLayer>, job: &Job) -> Result<Planned> {
+/// Applies the layers of the image `name`, the lowest first.
+pub(super) fn plan(name: &str, layers: Vec<ReadLayer>, job: &Job) -> Result<Planned> {
+    let failed = |error: Error| match error.kind() {
+        ErrorKind::Cancelled => error,
+        _ => error.at(Stage::Finishing).target(name).attempting(&format!("Failed to apply the layers of {name}: ")),
+    };
     let entries = |layer: &ReadLayer| layer.layer.archive.as_ref().map_or(0, |archive| archive.entries.len());
-    let mut merge = Merge::for_entries(layers.iter().map(entries).sum());
+    let mut merge = Merge::for_entries(layers.iter().map(entries).sum(), job);
     let mut sources = Vec::with_capacity(layers.len());
     let (mut first_end, mut plain_size) = (0, 0);
     for (index, ReadLayer { blob, layer }) in layers.into_iter().enumerate() {
-        job.expect_not_cancelled()?;
         let Some(archive) = layer.archive else {
-            let sentence = format!("Layer {} is not a tar archive", index + 1);
-            return Err(Error::new(ErrorKind::UnsupportedImage, sentence));
+            return Err(Error::new(ErrorKind::Internal, "A layer that is no archive was to be applied"));
         };
         if index == 0 {
             first_end = archive.end;
         }
-        merge.add_layer(archive.entries)?;
+        merge.add_layer(archive.entries).map_err(failed)?;
         plain_size += layer.plain_size;
         sources.push(Source { blob, content: layer.content });
     }
-    let plan = merge.finish();
+    let plan = merge.finish()?;
     for notice in &plan.notices {
         job.verbose(notice.clone());
     }
@@ -165,20 +174,42 @@ impl Planned {
         }
     }
 
+    /// Writes the plain bytes of layers that would be decompressed again and again into files, which are there as long as
+    /// what comes back.
+    fn unpack(&mut self, folder: &LayersFolder, lock: &PartialFile, room: u64, job: &Job) -> Result<Vec<Unpublished>> {
+        let is_sequential = |layer: usize| self.sources[layer].content.compression() == Compression::Zstd;
+        if !(0..self.sources.len()).any(is_sequential) {
+            return Ok(Vec::new());
+        }
+        let layers = worth_unpacking(self.plan.reads(), is_sequential);
+        lock.expect_room(layers.values().fold(room, |sum, length| sum.saturating_add(*length)))?;
+        let mut files = Vec::new();
+        for (index, length) in layers {
+            let mut file = folder.create_plain(index)?;
+            let blob = &self.sources[index].blob;
+            unpack(blob, length, &mut |bytes| file.file().write_all(bytes).map_err(|it| lock.write_error(it)), job)?;
+            let blob = Blob { path: file.path().to_owned(), offset: 0, length };
+            self.sources[index] = Source { blob, content: Content::Plain };
+            files.push(file);
+        }
+        Ok(files)
+    }
+
     fn write(
-        self,
+        mut self,
         format: Format,
         manifest: &Digest,
         folder: &LayersFolder,
         lock: &PartialFile,
         job: &Job,
-    ) -> Result<(ArchiveFile, Assembled)> {
+    ) -> Result<(Unpublished, Assembled)> {
         let compressed: u64 = self.sources.iter().map(|source| source.blob.length).sum();
         let estimate = if format == Format::Tar { self.plain_size } else { compressed };
         // Told first, so that whoever sees the stage knows what it is about.
         job.observer().wrote(0, estimate);
         job.observer().stage(Stage::Finishing);
         lock.expect_room(estimate)?;
+        let unpacked = self.unpack(folder, lock, estimate, job)?;
         let mut file = folder.create_archive()?;
         let mut flush = BackgroundFlush::new(file.path());
         let mut hasher = Hasher::sha256();
@@ -198,6 +229,7 @@ impl Planned {
         };
         let archive = Archive { sources: Arc::new(self.sources), plan: self.plan, format, digest: manifest.clone() };
         let written = write_archive(archive, &mut sink, job)?;
+        drop(unpacked);
         for (name, count) in &written.dropped {
             job.verbose(format!("Left out of {count} entries, because WSL does not take it: {name}."));
         }

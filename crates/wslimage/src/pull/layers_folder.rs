@@ -7,10 +7,12 @@ use std::path::{Path, PathBuf};
 use oci_spec::image::Digest;
 
 use crate::blob::{Destination, PartialFile, WORTH_KEEPING};
+use crate::digest::Hasher;
 use crate::error::{Error, ErrorKind, Result};
 
 const ARCHIVE: &str = "archive";
 const SPOOL: &str = "spool";
+const PLAIN: &str = "plain-";
 
 /// The folder. It is used under the lock on the destination only.
 #[derive(Clone, Debug)]
@@ -29,14 +31,23 @@ impl LayersFolder {
     }
 
     /// The archive in the making, empty.
-    pub(super) fn create_archive(&self) -> Result<ArchiveFile> {
-        let path = self.path.join(ARCHIVE);
+    pub(super) fn create_archive(&self) -> Result<Unpublished> {
+        self.create(ARCHIVE)
+    }
+
+    /// A file for the plain bytes of the layer at `index`, empty.
+    pub(super) fn create_plain(&self, index: usize) -> Result<Unpublished> {
+        self.create(&format!("{PLAIN}{index}"))
+    }
+
+    fn create(&self, name: &str) -> Result<Unpublished> {
+        let path = self.path.join(name);
         let create = || -> io::Result<File> {
             fs::create_dir_all(&self.path)?;
             OpenOptions::new().read(true).write(true).create(true).truncate(true).open(&path)
         };
         match create() {
-            Ok(file) => Ok(ArchiveFile { file, removed: Removed { path, folder: self.path.clone(), is_kept: false } }),
+            Ok(file) => Ok(Unpublished { file, removed: Removed { path, folder: self.path.clone(), is_kept: false } }),
             Err(error) => {
                 let sentence = format!("Failed to create destination file: {}. {error}", path.display());
                 Err(Error::new(ErrorKind::File, sentence).target(path.display()).caused_by(error))
@@ -120,17 +131,19 @@ fn file_name(digest: &Digest) -> String {
 fn is_ours(name: &str) -> bool {
     let blob = name.strip_suffix(".digest").unwrap_or(name);
     let blob = blob.strip_suffix(".partial").unwrap_or(blob);
-    name == ARCHIVE || blob.replacen('-', ":", 1).parse::<Digest>().is_ok()
+    let is_plain = name.strip_prefix(PLAIN).is_some_and(|index| index.parse::<usize>().is_ok());
+    let is_blob = || blob.replacen('-', ":", 1).parse::<Digest>().is_ok_and(|it| Hasher::for_digest(&it).is_ok());
+    name == ARCHIVE || is_plain || is_blob()
 }
 
-/// An archive in the making. Dropped before it has its final name, it is gone, and the folder where it is empty.
-pub(super) struct ArchiveFile {
+/// A file in the making. Dropped before it has its final name, if it gets one, it is gone, and the folder where it is empty.
+pub(super) struct Unpublished {
     // In the order of the fields: closed, then removed, which Windows wants in this order.
     file: File,
     removed: Removed,
 }
 
-impl ArchiveFile {
+impl Unpublished {
     pub(super) fn file(&mut self) -> &mut File {
         &mut self.file
     }
@@ -176,19 +189,24 @@ mod tests {
         let destination = Destination::new(&folder.path().join("rootfs.tar.gz")).expect("a destination");
         let layers = LayersFolder::beside(&destination);
         let digest = format!("sha256-{:064}", 7);
-        let ours =
-            [digest.clone(), format!("{digest}.partial"), format!("{digest}.partial.digest"), ARCHIVE.to_owned()];
+        let ours = [
+            digest.clone(),
+            format!("{digest}.partial"),
+            format!("{digest}.partial.digest"),
+            ARCHIVE.to_owned(),
+            "plain-7".to_owned(),
+        ];
         fs::create_dir_all(&layers.path).expect("the folder");
         for name in &ours {
             fs::write(layers.path.join(name), "").expect("a file");
         }
-        for name in ["notes.txt", "sha256-short", "archive.old"] {
+        for name in ["notes.txt", "sha256-short", "archive.old", "plain-text"] {
             fs::write(layers.path.join(name), "").expect("a file");
         }
         layers.remove();
         let mut left: Vec<_> =
             fs::read_dir(&layers.path).expect("the folder").flatten().map(|it| it.file_name()).collect();
         left.sort();
-        assert_eq!(left, ["archive.old", "notes.txt", "sha256-short"]);
+        assert_eq!(left, ["archive.old", "notes.txt", "plain-text", "sha256-short"]);
     }
 }

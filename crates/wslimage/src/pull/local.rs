@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
+use tokio::task::JoinSet;
+
 use super::assembly::{ReadLayer, check, plan};
 use super::layers_folder::{LayersFolder, Spool};
-use super::{Context, PulledFile, in_thread};
+use super::{Context, PulledFile};
 use crate::blob::PartialFile;
 use crate::digest::Hasher;
 use crate::error::{Error, ErrorKind, Result};
@@ -12,6 +14,7 @@ use crate::manifest;
 use crate::progress::{Job, Stage};
 use crate::rootfs::{Blob, Format, Layer, OpenBlob};
 use crate::source::LocalImage;
+use crate::task::{in_thread, joined};
 
 const PIECE: usize = 1024 * 1024;
 
@@ -24,7 +27,16 @@ pub(super) async fn pull(context: &Context<'_>, local: &Arc<LocalImage>) -> Resu
     }
     lock.begin_empty()?;
     let compressed = super::total_size(image.layers());
-    lock.expect_room(compressed)?;
+    if local.is_spooled() {
+        // What comes out of a compressed archive may be much more than that.
+        context.passes.budget.expect(compressed).map_err(|error| {
+            let name = image.name();
+            error.at(Stage::Finishing).attempting(&format!("Failed to read {name}: ")).target(name)
+        })?;
+        lock.expect_room(compressed.saturating_mul(2))?;
+    } else {
+        lock.expect_room(compressed)?;
+    }
     // Gone when the archive is complete, or the job has failed.
     let spool = Spool::create(&LayersFolder::beside(destination))?;
     let blobs = in_thread({
@@ -35,35 +47,8 @@ pub(super) async fn pull(context: &Context<'_>, local: &Arc<LocalImage>) -> Resu
     if context.options.format == Format::Original {
         return copy(context, lock, &blobs[0]).await;
     }
-    let mut passes = Vec::new();
-    for (index, (blob, descriptor)) in blobs.iter().zip(image.layers()).enumerate() {
-        let (passes_of_all, blob, descriptor) = (context.passes.clone(), blob.clone(), descriptor.clone());
-        let job = job.for_layer(index);
-        passes.push(tokio::spawn(async move {
-            // Nobody closes it.
-            let _place = passes_of_all.places.acquire().await;
-            let passes = passes_of_all.clone();
-            in_thread(move || {
-                let mut verified = Verified::open(&blob, &descriptor, &job)?;
-                let layer = crate::rootfs::read_layer(
-                    &mut |buffer| verified.next(buffer),
-                    passes.windows.as_ref(),
-                    &passes.budget,
-                    &job,
-                )?;
-                verified.finish()?;
-                Ok(layer)
-            })
-            .await
-        }));
-    }
-    let mut read: Vec<Result<Layer>> = Vec::new();
-    for pass in passes {
-        read.push(super::joined(pass.await)?);
-    }
     let mut layers = Vec::new();
-    for (index, (layer, blob)) in read.into_iter().zip(&blobs).enumerate() {
-        let layer = layer.map_err(|error| context.unreadable(index, error))?;
+    for (index, (layer, blob)) in read_all(context, &blobs).await?.into_iter().zip(&blobs).enumerate() {
         check(context, index, &layer)?;
         layers.push(ReadLayer { blob: blob.clone(), layer });
     }
@@ -73,8 +58,8 @@ pub(super) async fn pull(context: &Context<'_>, local: &Arc<LocalImage>) -> Resu
         return copy(context, lock, &blobs[0]).await;
     }
     let planned = in_thread({
-        let job = (*job).clone();
-        move || plan(layers, &job)
+        let (name, job) = (image.name(), (*job).clone());
+        move || plan(&name, layers, &job)
     });
     let planned = planned.await?;
     if blobs.len() == 1 {
@@ -85,6 +70,49 @@ pub(super) async fn pull(context: &Context<'_>, local: &Arc<LocalImage>) -> Resu
         job.verbose(format!("The layer is not the archive as it is, because of {}.", reasons.join(", ")));
     }
     context.assemble(planned, lock).await
+}
+
+/// Reads all layers, several at once.
+async fn read_all(context: &Context<'_>, blobs: &[Blob]) -> Result<Vec<Layer>> {
+    let job = context.job.child();
+    let mut passes = JoinSet::new();
+    for (index, (blob, descriptor)) in blobs.iter().zip(context.image.layers()).enumerate() {
+        let (of_all, blob, descriptor, job) =
+            (context.passes.clone(), blob.clone(), descriptor.clone(), job.for_layer(index));
+        passes.spawn(async move {
+            // Nobody closes it.
+            let _place = of_all.places.acquire().await;
+            let passes = of_all.clone();
+            let read = in_thread(move || {
+                let mut verified = Verified::open(&blob, &descriptor, &job)?;
+                let layer = crate::rootfs::read_layer(
+                    &mut |buffer| verified.next(buffer),
+                    passes.windows.as_ref(),
+                    &passes.budget,
+                    &job,
+                )?;
+                verified.finish()?;
+                Ok(layer)
+            });
+            (index, read.await)
+        });
+    }
+    let mut layers: Vec<Option<Layer>> = blobs.iter().map(|_| None).collect();
+    let mut failed = None;
+    while let Some(ended) = passes.join_next().await {
+        match joined(ended)? {
+            (index, Ok(layer)) => layers[index] = Some(layer),
+            // The first one counts: it ends the others.
+            (index, Err(error)) => {
+                job.cancel();
+                failed.get_or_insert_with(|| context.unreadable(index, error));
+            }
+        }
+    }
+    match failed {
+        Some(error) => Err(error),
+        None => Ok(layers.into_iter().flatten().collect()),
+    }
 }
 
 /// The blob as it is becomes the file.

@@ -2,13 +2,14 @@
 
 use super::assembly::{Planned, ReadLayer, check, plan};
 use super::passes::Passes;
-use super::{Context, PulledFile, in_thread, joined};
+use super::{Context, PulledFile};
 use crate::blob::{Downloaded, Growing, download};
 use crate::error::{Error, Result};
 use crate::image::ImageRequest;
 use crate::progress::Stage;
 use crate::registry::Client;
 use crate::rootfs::{Blob, Format, Layer, PlainBudget};
+use crate::task::{in_thread, joined};
 
 pub(super) async fn pull(context: &Context<'_>, client: &Client, request: &ImageRequest) -> Result<PulledFile> {
     let Context { image, destination, job, .. } = context;
@@ -58,8 +59,8 @@ pub(super) async fn pull(context: &Context<'_>, client: &Client, request: &Image
 
 async fn planned(context: &Context<'_>, downloaded: &Downloaded, layer: Layer) -> Result<Planned> {
     let (path, length) = (downloaded.path(context.destination).to_owned(), context.image.layers()[0].size());
-    let (blob, job) = (Blob { path, offset: 0, length }, context.job.clone());
-    in_thread(move || plan(vec![ReadLayer { blob, layer }], &job)).await
+    let (blob, name, job) = (Blob { path, offset: 0, length }, context.image.name(), context.job.clone());
+    in_thread(move || plan(&name, vec![ReadLayer { blob, layer }], &job)).await
 }
 
 async fn publish(context: &Context<'_>, client: &Client, downloaded: Downloaded) -> Result<PulledFile> {

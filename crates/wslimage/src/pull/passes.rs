@@ -9,6 +9,7 @@ use crate::blob::{Growing, Grown};
 use crate::error::{Error, ErrorKind, Result};
 use crate::progress::Job;
 use crate::rootfs::{Layer, PlainBudget, Windows, read_at, read_layer};
+use crate::task::in_thread;
 
 /// What the passes over the layers of one image share.
 #[derive(Clone)]
@@ -26,7 +27,7 @@ impl Passes {
         // Nobody closes it.
         let _place = self.places.acquire().await;
         let passes = self.clone();
-        let read = tokio::task::spawn_blocking(move || {
+        in_thread(move || {
             while let Some((file, generation)) = growing.wait_for_file() {
                 let file = File::open(&file).map_err(|error| unreadable(&file.display().to_string(), error))?;
                 let read = passes.read_generation(&file, &growing, generation, &job);
@@ -38,10 +39,8 @@ impl Passes {
                 }
             }
             Ok(None)
-        });
-        read.await.map_err(|error| {
-            Error::new(ErrorKind::Internal, "The thread that reads a layer has failed").caused_by(error)
-        })?
+        })
+        .await
     }
 
     fn read_generation(&self, file: &File, growing: &Growing, generation: u64, job: &Job) -> Result<Layer> {

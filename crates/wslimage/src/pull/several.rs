@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 use super::assembly::{Planned, ReadLayer, check, plan};
 use super::layers_folder::LayersFolder;
 use super::passes::Passes;
-use super::{Context, PulledFile, in_thread};
+use super::{Context, PulledFile};
 use crate::blob::{Growing, PartialFile, download};
 use crate::error::{Error, ErrorKind, Result};
 use crate::image::ImageRequest;
@@ -18,6 +18,7 @@ use crate::manifest;
 use crate::progress::Job;
 use crate::registry::{Client, Session};
 use crate::rootfs::{Blob, Layer};
+use crate::task::{in_thread, joined};
 
 /// So many layers are fetched at once, as docker does (`max-concurrent-downloads`).
 pub(super) const AT_ONCE: usize = 3;
@@ -59,8 +60,8 @@ async fn planned(context: &Context<'_>, fetching: Fetching) -> Result<Planned> {
     for (index, read) in read.iter().enumerate() {
         check(context, index, &read.layer)?;
     }
-    let job = context.job.clone();
-    in_thread(move || plan(read, &job)).await
+    let (name, job) = (context.image.name(), context.job.clone());
+    in_thread(move || plan(&name, read, &job)).await
 }
 
 /// Blobs, the archive, and what is kept while it is made.
@@ -95,7 +96,7 @@ async fn fetch_all(layers: &[manifest::Layer], fetching: Fetching) -> Result<Vec
     let mut read: HashMap<usize, (Blob, Layer)> = HashMap::new();
     let mut failed = None;
     while let Some(ended) = tasks.join_next().await {
-        match super::joined(ended).map_err(Failed::from).and_then(|fetched| fetched) {
+        match joined(ended).map_err(Failed::from).and_then(|fetched| fetched) {
             Ok((index, fetched)) => {
                 read.insert(index, fetched);
             }
@@ -159,7 +160,7 @@ impl Fetching {
         });
         let downloaded =
             download(&self.client, self.sessions.clone(), layer, &destination, partial, &growing, &job).await;
-        let read = super::joined(pass.await)?;
+        let read = joined(pass.await)?;
         let downloaded = downloaded?;
         match read {
             Ok(Some(read)) => {

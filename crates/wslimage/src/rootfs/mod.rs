@@ -20,7 +20,7 @@ pub use archive::Format;
 pub(crate) use archive::{Archive, Source, write as write_archive};
 pub(crate) use blob::{Blob, OpenBlob};
 pub(crate) use gzip::{Windows, stamped};
-pub(crate) use layer::{Compression, Content, Layer, PlainBudget, read as read_layer};
+pub(crate) use layer::{Compression, Content, Layer, PlainBudget, read as read_layer, unpack, worth_unpacking};
 pub(crate) use merge::Merge;
 pub(crate) use plan::Plan;
 pub(crate) use positioned::read_at;

@@ -51,10 +51,27 @@ impl Plan {
         self.steps.pieces()
     }
 
-    /// Whether the archive is the plain bytes of the first layer, whose last entry ends at `layer_end`, so that its blob
-    /// can be the archive as it came. Otherwise `changes` says why not.
+    /// Which plain bytes of which layers the pieces are made of, in their order.
+    pub(crate) fn reads(&self) -> impl Iterator<Item = (usize, Range<u64>)> + '_ {
+        self.steps.reads()
+    }
+
+    /// Whether the plain bytes of the first layer, whose last entry ends at `layer_end`, make the same as the archive, so
+    /// that its blob can be the archive as it came. Otherwise `changes` says why not.
+    ///
+    /// All of its entries are in the archive then, in their order. Folders that the archive has before what is in them are
+    /// made by bsdtar itself where they have no entry or a later one, root:root and 0755 until that.
     pub(crate) fn is_untouched(&self, layer_end: u64) -> bool {
-        let mut pieces = self.pieces();
-        pieces.next() == Some(Piece::Copy { layer: 0, range: 0..layer_end }) && pieces.next().is_none()
+        let mut at = 0;
+        for piece in self.pieces() {
+            match piece {
+                Piece::Copy { layer: 0, range } if range.start == at => at = range.end,
+                // A folder's entry that comes once more in its own place.
+                Piece::Copy { layer: 0, range } if range.start > at => {}
+                Piece::Folder { .. } => {}
+                _ => return false,
+            }
+        }
+        at == layer_end
     }
 }

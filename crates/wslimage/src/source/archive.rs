@@ -13,12 +13,13 @@ use std::rc::Rc;
 use bytes::Bytes;
 use tar::EntryType;
 
-use super::compression::{BEGINNING, Compression, foreign};
+use super::beginning::{BEGINNING, foreign};
 use super::outer::Outer;
+use crate::digest::Hasher;
 use crate::error::{Error, ErrorKind, Result, printable};
 use crate::progress::Job;
 use crate::registry::LARGEST_CONFIG;
-use crate::rootfs::Blob;
+use crate::rootfs::{Blob, Compression};
 
 /// The unit of tar: headers and files are filled up to it.
 const BLOCK: u64 = 512;
@@ -36,10 +37,13 @@ const OF_A_ROOT: [&str; 6] = ["bin", "dev", "etc", "lib", "usr", "var"];
 /// The archive, by the names in it.
 pub(super) struct Archive {
     path: PathBuf,
-    compression: Option<Compression>,
+    compression: Compression,
     entries: HashMap<String, Entry>,
     /// By their offsets.
     kept: HashMap<u64, Bytes>,
+    /// How often it was gone through.
+    #[cfg(test)]
+    pub(super) passes: std::sync::atomic::AtomicUsize,
 }
 
 enum Entry {
@@ -76,26 +80,33 @@ impl Archive {
             .advice("Decompress it first."));
         }
         let compression = Compression::of(&beginning);
-        let mut archive = Self { path: path.to_owned(), compression, entries: HashMap::new(), kept: HashMap::new() };
-        let (mut kept, mut entries, mut links) = (HashMap::new(), HashMap::new(), 0);
+        let mut archive = Self {
+            path: path.to_owned(),
+            compression,
+            entries: HashMap::new(),
+            kept: HashMap::new(),
+            #[cfg(test)]
+            passes: Default::default(),
+        };
+        let (mut kept, mut entries, mut count) = (HashMap::new(), HashMap::new(), 0);
         let mut kept_bytes = 0;
         archive.walk(job, |entry| {
             let name = clean(&entry.path_bytes());
             if name.as_deref().is_some_and(is_of_a_root) {
                 return Err(of_a_root());
             }
-            links += 1;
-            if links > MOST_ENTRIES {
+            count += 1;
+            if count > MOST_ENTRIES {
                 return Err(invalid(format!("it has more than {MOST_ENTRIES} entries")));
             }
             let Some(name) = name else { return Ok(true) };
             let target = entry.link_name_bytes().map(|target| target.into_owned()).unwrap_or_default();
             let found = match entry.header().entry_type() {
                 EntryType::Regular | EntryType::Continuous => {
-                    let (stored, document) = stored(entry, compression.is_some(), MOST_KEPT - kept_bytes)?;
+                    let (stored, document) = stored(entry, compression != Compression::None, MOST_KEPT - kept_bytes)?;
                     let end =
                         stored.offset.checked_add(stored.length).and_then(|end| end.checked_next_multiple_of(BLOCK));
-                    if compression.is_none() && end.is_none_or(|end| end > length) {
+                    if compression == Compression::None && end.is_none_or(|end| end > length) {
                         return Err(invalid(format!("it is cut short: {} ends after it does", printable(&name))));
                     }
                     if let Some(document) = document {
@@ -114,6 +125,10 @@ impl Archive {
         })?;
         (archive.entries, archive.kept) = (entries, kept);
         Ok(archive)
+    }
+
+    pub(super) fn is_compressed(&self) -> bool {
+        self.compression != Compression::None
     }
 
     /// Whether it has nothing in it.
@@ -146,25 +161,28 @@ impl Archive {
         Ok(bytes.into())
     }
 
-    /// Hands the bytes of a file to `take`, piece by piece.
-    pub(super) fn stream(&self, stored: Stored, job: &Job, mut take: impl FnMut(&[u8])) -> Result<()> {
-        self.with(&[stored], job, |_, data| {
-            let mut buffer = vec![0; 1 << 17];
+    /// The SHA-256 of each of `files`, by its offset.
+    pub(super) fn hashes(&self, files: &[Stored], job: &Job) -> Result<HashMap<u64, String>> {
+        let mut hashes = HashMap::new();
+        let mut buffer = vec![0; 1 << 17];
+        self.with(files, job, |stored, data| {
+            let mut hasher = Hasher::sha256();
             loop {
                 match data.read(&mut buffer).map_err(unreadable)? {
-                    0 => return Ok(()),
-                    read => take(&buffer[..read]),
+                    0 => break,
+                    read => hasher.update(&buffer[..read]),
                 }
-                if job.is_cancelled() {
-                    return Err(Error::cancelled());
-                }
+                job.expect_not_cancelled()?;
             }
-        })
+            hashes.insert(stored.offset, hasher.finish());
+            Ok(())
+        })?;
+        Ok(hashes)
     }
 
     /// Where the bytes of `files` are on the disk. What is compressed is written into `spool` first, in one pass.
     pub(super) fn blobs(&self, files: &[Stored], spool: &Path, job: &Job) -> Result<Vec<Blob>> {
-        if self.compression.is_none() {
+        if self.compression == Compression::None {
             let of = |stored: &Stored| Blob { path: self.path.clone(), offset: stored.offset, length: stored.length };
             return Ok(files.iter().map(of).collect());
         }
@@ -190,7 +208,7 @@ impl Archive {
         Ok(files.iter().map(|stored| Blob { path: name_of(stored), offset: 0, length: stored.length }).collect())
     }
 
-    /// Calls `take` with each of `files` once, in the order of the archive.
+    /// Calls `take` with each of `files` once: of a compressed archive in its order, in one pass.
     fn with(
         &self,
         files: &[Stored],
@@ -198,7 +216,7 @@ impl Archive {
         mut take: impl FnMut(Stored, &mut dyn Read) -> Result<()>,
     ) -> Result<()> {
         let mut wanted: HashMap<u64, Stored> = files.iter().map(|stored| (stored.offset, *stored)).collect();
-        if self.compression.is_none() {
+        if self.compression == Compression::None {
             let mut file = File::open(&self.path).map_err(unreadable)?;
             for stored in wanted.into_values() {
                 file.seek(SeekFrom::Start(stored.offset)).map_err(unreadable)?;
@@ -223,6 +241,8 @@ impl Archive {
 
     /// Visits the entries in their order, until `visit` has had enough.
     fn walk(&self, job: &Job, mut visit: impl FnMut(&mut tar::Entry<'_, Outer>) -> Result<bool>) -> Result<()> {
+        #[cfg(test)]
+        self.passes.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         let allowance = Rc::new(Cell::new(u64::MAX));
         let told = |error: io::Error| cancelled_or(unreadable(error), job);
         let outer = File::open(&self.path)

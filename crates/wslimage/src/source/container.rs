@@ -3,16 +3,15 @@
 use std::fs::{self, File};
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
+use std::str::FromStr as _;
 
 use bytes::Bytes;
 use oci_spec::image::Digest;
 
 use super::archive::{Archive, Stored};
-use super::compression::Compression;
-use crate::digest::Hasher;
 use crate::error::{Error, ErrorKind, Result, printable};
 use crate::progress::Job;
-use crate::rootfs::Blob;
+use crate::rootfs::{Blob, Compression};
 
 pub(super) enum Container {
     /// Of an OCI image layout, in which all names are known or made of digests.
@@ -33,6 +32,11 @@ impl Container {
         }
         let file = File::open(path).map_err(|error| unopened(path, error))?;
         Archive::open(path, file, job).map(Self::Archive)
+    }
+
+    /// Whether it is an archive that is compressed as a whole.
+    pub(super) fn is_compressed(&self) -> bool {
+        matches!(self, Self::Archive(archive) if archive.is_compressed())
     }
 
     /// The length of the file `name`, if there is one.
@@ -69,18 +73,34 @@ impl Container {
     }
 
     /// What the file `name` in an archive is compressed with.
-    pub(super) fn compression(&self, name: &str) -> Option<Compression> {
+    pub(super) fn compression(&self, name: &str) -> Compression {
         match self {
-            Self::Folder(_) => None,
-            Self::Archive(archive) => archive.file(name).and_then(|stored| Compression::of(&stored.beginning)),
+            Self::Folder(_) => Compression::None,
+            Self::Archive(archive) => {
+                archive.file(name).map_or(Compression::None, |stored| Compression::of(&stored.beginning))
+            }
         }
     }
 
-    /// Hashes the file `name` in an archive.
-    pub(super) fn hash(&self, name: &str, mut hasher: Hasher, job: &Job) -> Result<String> {
-        let Self::Archive(archive) = self else { return Err(missing(name)) };
-        archive.stream(stored(archive, name)?, job, |bytes| hasher.update(bytes))?;
-        Ok(hasher.finish())
+    /// The SHA-256 of each of the files `names` in an archive, in their order; all of them in one pass over it.
+    pub(super) fn hashes(&self, names: &[&str], job: &Job) -> Result<Vec<Digest>> {
+        let files = names
+            .iter()
+            .map(|name| match self {
+                Self::Archive(archive) => stored(archive, name),
+                Self::Folder(_) => Err(missing(name)),
+            })
+            .collect::<Result<Vec<_>>>()?;
+        let Self::Archive(archive) = self else { return Ok(Vec::new()) };
+        let hashes = archive.hashes(&files, job)?;
+        files
+            .iter()
+            .zip(names)
+            .map(|(file, name)| {
+                let hash = hashes.get(&file.offset).ok_or_else(|| missing(name))?;
+                Ok(Digest::from_str(&format!("sha256:{hash}")).expect("64 hexadecimal digits are a digest"))
+            })
+            .collect()
     }
 
     /// Where the bytes of the files `names` are; `spool` takes what has to be decompressed first.
@@ -106,8 +126,11 @@ fn stored(archive: &Archive, name: &str) -> Result<Stored> {
 }
 
 fn unopened(path: &Path, error: io::Error) -> Error {
-    let message = format!("Failed to open {}: {error}", path.display());
-    Error::new(ErrorKind::InvalidArgument, message).caused_by(error)
+    let kind = match error.kind() {
+        io::ErrorKind::NotFound => ErrorKind::NotFound,
+        _ => ErrorKind::InvalidArgument,
+    };
+    Error::new(kind, format!("Failed to open {}: {error}", path.display())).caused_by(error)
 }
 
 fn unread(name: &str, error: io::Error) -> Error {

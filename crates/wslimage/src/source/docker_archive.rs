@@ -12,14 +12,14 @@ use oci_spec::image::{Digest, MediaType};
 use serde::Deserialize;
 use serde_json::json;
 
-use super::compression::Compression;
 use super::container::{Container, missing, missing_blob};
-use crate::digest::{self, Hasher};
+use crate::digest;
 use crate::error::{Error, ErrorKind, Result, printable};
 use crate::manifest::{self, ConfigDescriptor, IndexEntry};
 use crate::platform::Platform;
 use crate::progress::Job;
 use crate::registry::{Fetched, LARGEST_CONFIG};
+use crate::rootfs::Compression;
 use crate::selection::Documents;
 
 pub(super) const MANIFEST: &str = "manifest.json";
@@ -73,42 +73,45 @@ pub(super) struct Described {
 impl Described {
     /// Blocks.
     pub(super) fn new(container: &Arc<Container>, images: &[ArchivedImage], job: &Job) -> Result<Self> {
+        let configured =
+            images.iter().map(|image| Configured::new(container, image, job)).collect::<Result<Vec<_>>>()?;
+        // In one go: a compressed archive has to be gone through for that.
+        let mut unknown: Vec<&str> = configured.iter().flat_map(|image| image.unknown(container)).collect();
+        unknown.sort_unstable();
+        unknown.dedup();
+        let hashes = container.hashes(&unknown, job)?;
+        let digests: HashMap<&str, Digest> = unknown.into_iter().zip(hashes).collect();
         let mut described = Self::default();
-        images.iter().try_for_each(|image| described.add(container, image, job))?;
+        configured.iter().try_for_each(|image| described.add(container, image, &digests))?;
         Ok(described)
     }
 
-    fn add(&mut self, container: &Container, image: &ArchivedImage, job: &Job) -> Result<()> {
-        let config = container.read(&image.config, LARGEST_CONFIG, job)?.ok_or_else(|| missing(&image.config))?;
-        let config_digest = match image.id() {
-            Some(id) => digest::verify(&config, &id).map(|()| id)?,
-            None => digest::sha256(&config),
-        };
-        let files = image.layers.clone().unwrap_or_default();
-        let diff_ids = manifest::config_diff_ids(&config);
-        let is_told = diff_ids.len() == files.len();
-        let mut layers = Vec::with_capacity(files.len());
-        for (index, file) in files.iter().enumerate() {
+    fn add(&mut self, container: &Container, image: &Configured, digests: &HashMap<&str, Digest>) -> Result<()> {
+        let mut layers = Vec::with_capacity(image.files.len());
+        for (index, file) in image.files.iter().enumerate() {
             let length = container.length(file).ok_or_else(|| missing(file))?;
-            let compression = container.compression(file);
-            let digest = match diff_ids.get(index).filter(|_| is_told && compression.is_none()) {
-                Some(diff_id) => diff_id.clone(),
-                None => hash(container, file, job)?,
-            };
-            layers.push(json!({"mediaType": media_type(compression).as_ref(), "digest": digest, "size": length}));
+            let digest =
+                image.told(container, index).or_else(|| digests.get(file.as_str())).ok_or_else(|| missing(file))?;
+            let media_type = media_type(container.compression(file));
+            layers.push(json!({"mediaType": media_type.as_ref(), "digest": digest, "size": length}));
         }
+        let config = json!({
+            "mediaType": MediaType::ImageConfig.as_ref(),
+            "digest": image.config_digest,
+            "size": image.config.len(),
+        });
         let made = json!({
             "schemaVersion": 2,
             "mediaType": MediaType::ImageManifest.as_ref(),
-            "config": {"mediaType": MediaType::ImageConfig.as_ref(), "digest": config_digest, "size": config.len()},
+            "config": config,
             "layers": layers,
         });
         let made = Bytes::from(made.to_string());
         let digest = digest::sha256(&made);
         self.entries.push(IndexEntry::of(digest.clone(), made.len() as u64));
-        self.files.insert(digest.clone(), files);
+        self.files.insert(digest.clone(), image.files.clone());
         self.documents.insert(digest, made);
-        self.documents.insert(config_digest, config);
+        self.documents.insert(image.config_digest.clone(), image.config.clone());
         Ok(())
     }
 
@@ -122,17 +125,48 @@ impl Described {
     }
 }
 
-fn media_type(compression: Option<Compression>) -> MediaType {
-    match compression {
-        None => MediaType::ImageLayer,
-        Some(Compression::Gzip) => MediaType::ImageLayerGzip,
-        Some(Compression::Zstd) => MediaType::ImageLayerZstd,
+/// An image with its config.
+struct Configured {
+    config: Bytes,
+    config_digest: Digest,
+    /// The names of the layers.
+    files: Vec<String>,
+    diff_ids: Vec<Digest>,
+}
+
+impl Configured {
+    fn new(container: &Container, image: &ArchivedImage, job: &Job) -> Result<Self> {
+        let config = container.read(&image.config, LARGEST_CONFIG, job)?.ok_or_else(|| missing(&image.config))?;
+        let config_digest = match image.id() {
+            Some(id) => digest::verify(&config, &id).map(|()| id)?,
+            None => digest::sha256(&config),
+        };
+        let files = image.layers.clone().unwrap_or_default();
+        let mut diff_ids = manifest::config_diff_ids(&config);
+        if diff_ids.len() != files.len() {
+            diff_ids.clear();
+        }
+        Ok(Self { config, config_digest, files, diff_ids })
+    }
+
+    /// The digest of the layer at `index`, where the config tells it: that of what is not compressed.
+    fn told(&self, container: &Container, index: usize) -> Option<&Digest> {
+        self.diff_ids.get(index).filter(|_| container.compression(&self.files[index]) == Compression::None)
+    }
+
+    /// The layers whose digests have to be found out.
+    fn unknown<'a>(&'a self, container: &'a Container) -> impl Iterator<Item = &'a str> {
+        let files = self.files.iter().enumerate();
+        files.filter(|(index, _)| self.told(container, *index).is_none()).map(|(_, file)| file.as_str())
     }
 }
 
-fn hash(container: &Container, file: &str, job: &Job) -> Result<Digest> {
-    let hash = container.hash(file, Hasher::Sha256(Default::default()), job)?;
-    Ok(Digest::from_str(&format!("sha256:{hash}")).expect("64 hexadecimal digits are a digest"))
+fn media_type(compression: Compression) -> MediaType {
+    match compression {
+        Compression::None => MediaType::ImageLayer,
+        Compression::Gzip => MediaType::ImageLayerGzip,
+        Compression::Zstd => MediaType::ImageLayerZstd,
+    }
 }
 
 impl Documents for Described {

@@ -23,6 +23,11 @@ impl LocalImage {
         &self.name
     }
 
+    /// Whether the blobs have to be written into a folder first.
+    pub(crate) fn is_spooled(&self) -> bool {
+        self.container.is_compressed()
+    }
+
     /// Where the blobs of the layers are, the lowest first, whose bytes nobody has verified yet; a layer that the image has twice is there once.
     ///
     /// Blocks. Those of an archive that is compressed as a whole are written into the folder `spool`, in one pass; the

@@ -17,6 +17,7 @@ use crate::platform::Platform;
 use crate::progress::{Job, Stage};
 use crate::registry::LARGEST_MANIFEST;
 use crate::selection::{self, Chosen};
+use crate::task::in_thread;
 
 /// A file or folder with images in it: an OCI image layout, or what `docker save` or `podman save` has written; archives
 /// may be compressed with gzip or zstd.
@@ -43,7 +44,7 @@ impl LocalSource {
     /// Reads which images `path` holds. An archive is gone through once; one that is compressed, is decompressed for that.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidArgument`] when it cannot be opened; [`ErrorKind::UnsupportedImage`] when there is no image in
+    /// [`ErrorKind::NotFound`] when it is not there, [`ErrorKind::InvalidArgument`] when it cannot be opened; [`ErrorKind::UnsupportedImage`] when there is no image in
     /// it; [`ErrorKind::InvalidResponse`] when it is damaged.
     pub async fn open(path: &Path, job: &Job) -> Result<Self> {
         let given = path.display().to_string();
@@ -225,13 +226,9 @@ pub(super) fn failed(error: Error, path: &str) -> Error {
     match error.kind() {
         ErrorKind::Cancelled | ErrorKind::Internal | ErrorKind::File => error,
         // It says the path itself.
-        ErrorKind::InvalidArgument if error.to_string().starts_with("Failed to open ") => error.target(path),
+        ErrorKind::InvalidArgument | ErrorKind::NotFound if error.to_string().starts_with("Failed to open ") => {
+            error.target(path)
+        }
         _ => error.attempting(&format!("Failed to read an image from {path}: ")).target(path),
     }
-}
-
-pub(super) async fn in_thread<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
-    tokio::task::spawn_blocking(work).await.map_err(|error| {
-        Error::new(ErrorKind::Internal, "The thread that reads the image has failed").caused_by(error)
-    })?
 }

@@ -6,7 +6,6 @@ use bytes::Bytes;
 use oci_spec::image::Digest;
 
 use super::container::{Container, missing_blob};
-use super::local_source::in_thread;
 use crate::digest;
 use crate::error::{Error, ErrorKind, Result};
 use crate::manifest::{self, ConfigDescriptor, Document, IndexEntry};
@@ -14,6 +13,7 @@ use crate::platform::Platform;
 use crate::progress::Job;
 use crate::registry::{Fetched, LARGEST_CONFIG, LARGEST_MANIFEST};
 use crate::selection::Documents;
+use crate::task::in_thread;
 
 pub(super) const INDEX: &str = "index.json";
 

@@ -5,8 +5,10 @@ use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use std::rc::Rc;
 
-use super::compression::Compression;
+use flate2::bufread::MultiGzDecoder;
+
 use crate::progress::Job;
+use crate::rootfs::Compression;
 
 /// How many bytes may be read for now: the reader of the archive keeps headers in memory, however long they say they are.
 pub(super) type Allowance = Rc<Cell<u64>>;
@@ -24,15 +26,13 @@ enum Bytes {
 }
 
 impl Outer {
-    pub(super) fn new(
-        file: File,
-        compression: Option<Compression>,
-        allowance: Allowance,
-        job: &Job,
-    ) -> io::Result<Self> {
+    pub(super) fn new(file: File, compression: Compression, allowance: Allowance, job: &Job) -> io::Result<Self> {
         let bytes = match compression {
-            Some(compression) => Bytes::Decompressed(compression.reader(file)?),
-            None => Bytes::Plain(BufReader::new(file)),
+            Compression::Gzip => {
+                Bytes::Decompressed(Box::new(MultiGzDecoder::new(BufReader::with_capacity(1 << 16, file))))
+            }
+            Compression::Zstd => Bytes::Decompressed(Box::new(zstd::Decoder::new(file)?)),
+            Compression::None => Bytes::Plain(BufReader::new(file)),
         };
         Ok(Self { bytes, position: 0, allowance, job: job.clone() })
     }

@@ -187,7 +187,16 @@ async fn whatever_layers_are_the_archive_or_the_error_is_clear() {
             "no tar at all",
             both(base(), Blob::text("a page ".repeat(300))),
             &[0, 1],
-            Error(UnsupportedImage, "Layer 2 is not a tar archive"),
+            Error(UnsupportedImage, "Failed to read layer 2 of REGISTRY/a/b:latest, LAYER 1: it is not a tar archive"),
+        ),
+        case(
+            "a single tar whose first header is damaged",
+            vec![typed([b"?", &lower[1..]].concat(), TAR)],
+            &[0],
+            Error(
+                UnsupportedImage,
+                "Failed to read layer 1 of REGISTRY/a/b:latest, LAYER 0: The tar archive is wrong at byte 0: ",
+            ),
         ),
         case(
             "tar that is cut",
@@ -202,7 +211,10 @@ async fn whatever_layers_are_the_archive_or_the_error_is_clear() {
             "what leaves the root",
             both(base(), of_text(&[("../x", "")])),
             &[0, 1],
-            Error(UnsupportedImage, "The entry ../x of layer 2 has a name whose .. leaves the root"),
+            Error(
+                UnsupportedImage,
+                "Failed to apply the layers of REGISTRY/a/b:latest: The entry ../x of layer 2 has a name whose .. leaves",
+            ),
         ),
         Case {
             diff_ids: Some(|ids| ids.swap(0, 1)),
@@ -427,7 +439,7 @@ async fn an_archive_that_is_there_is_asked_no_blob_for_and_a_damaged_one_is_made
     assert!(recorder.verbose_lines().iter().any(|line| line.contains(" is there already, made of the same image.")));
 
     type Damage = fn(&mut Vec<u8>);
-    let damages: [(&str, Damage); 5] = [
+    let damages: [(&str, Damage); 8] = [
         ("another byte", |bytes| *bytes.last_mut().expect("a byte") ^= 1),
         ("another byte in the middle", |bytes| {
             let middle = bytes.len() / 2;
@@ -435,6 +447,9 @@ async fn an_archive_that_is_there_is_asked_no_blob_for_and_a_damaged_one_is_made
         }),
         ("cut", |bytes| bytes.truncate(bytes.len() - 1)),
         ("a byte more", |bytes| bytes.push(b'x')),
+        ("zeros behind it", |bytes| bytes.extend([0; 512])),
+        ("a zero behind it", |bytes| bytes.push(0)),
+        ("another member behind it", |bytes| bytes.extend(gzip(b"more"))),
         ("of another image", |bytes| bytes[40] ^= 1),
     ];
     for (name, damage) in damages {

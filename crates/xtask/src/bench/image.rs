@@ -37,22 +37,31 @@ pub(super) struct Image {
     layer_size: u64,
 }
 
+/// What `open` makes of the folder `root` in the cache, which `make` fills if it is not there. To open it reads it in
+/// full: it is then in memory for the first one who takes it as for the others.
+pub(super) fn provide<T>(
+    root: &Path,
+    what: &str,
+    make: impl FnOnce(&Path) -> Result<()>,
+    open: impl FnOnce(PathBuf) -> Result<T>,
+) -> Result<T> {
+    if !root.is_dir() {
+        println!("Making {what} in {}", root.display());
+        let part = root.with_extension("partial");
+        if part.exists() {
+            fs::remove_dir_all(&part)?;
+        }
+        make(&part).context("cannot make the image")?;
+        fs::rename(&part, root)?;
+    }
+    open(root.to_owned()).with_context(|| format!("{} is damaged; remove it, and it is made again", root.display()))
+}
+
 impl Image {
     /// The image with a layer of `mib` MiB in the cache; made if it is not there.
     pub(super) fn provide(cache: &Path, mib: u64) -> Result<Self> {
         let root = cache.join(format!("image-{mib}m"));
-        if !root.is_dir() {
-            println!("Making a layer of {mib} MiB in {}", cache.display());
-            let part = cache.join("image.partial");
-            if part.exists() {
-                fs::remove_dir_all(&part)?;
-            }
-            write(&part, mib).context("cannot make the image")?;
-            fs::rename(&part, &root)?;
-        }
-        // Reads it, too: it is then served from memory in the first round as in the others.
-        Self::check(root.clone())
-            .with_context(|| format!("{} is damaged; remove it, and it is made again", root.display()))
+        provide(&root, &format!("a layer of {mib} MiB"), |part| write(part, mib), Self::check)
     }
 
     fn check(root: PathBuf) -> Result<Self> {

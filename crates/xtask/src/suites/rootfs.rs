@@ -11,7 +11,7 @@ pub(super) const LAYERS: Suite = Suite {
     name: "rootfs",
     what: "layer stacks become archives that WSL extracts as they should be",
     here: cfg!(target_os = "linux"),
-    needs: &[Program::Python, Program::Bsdtar, Program::Umoci, Program::Zstd],
+    needs: &[Program::Python, Program::Bsdtar, Program::Umoci, Program::Zstd, Program::Busybox, Program::SevenZip],
     run: |session| {
         expect_root()?;
         let mut counts = python(session, &["tests/rootfs/test_oracle.py"], false)?;

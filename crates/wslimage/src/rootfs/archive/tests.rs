@@ -115,7 +115,7 @@ fn archives(layers: &[(Layer, u8)], formats: &[Format]) -> Option<Vec<Vec<u8>>> 
         .collect();
     let windows = Arc::new(Windows::new_in(folder.path()));
     let work = move |format: Format| {
-        let mut merge = Merge::new();
+        let mut merge = Merge::new(&Job::default());
         let mut sources = Vec::new();
         for blob in &blobs {
             let open = blob.open().expect("the blob");
@@ -129,7 +129,7 @@ fn archives(layers: &[(Layer, u8)], formats: &[Format]) -> Option<Vec<Vec<u8>>> 
             merge.add_layer(layer.archive.expect("an archive").entries).ok()?;
             sources.push(Source { blob: blob.clone(), content: layer.content });
         }
-        let plan: Plan = merge.finish();
+        let plan: Plan = merge.finish().ok()?;
         let digest = crate::digest::sha256(b"");
         let mut bytes = Vec::new();
         let mut sink = |piece: &[u8]| {

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use oci_spec::image::Digest;
 
+use super::index::Member;
 use super::{Failure, Indexer};
 use crate::digest::Hasher;
 use crate::error::Result;
@@ -22,6 +23,14 @@ const PIECE: usize = 1024 * 1024;
 pub(crate) fn header(digest: &Digest) -> Vec<u8> {
     let comment = format!("WslImage {VERSION} {digest}\0");
     [&HEADER, comment.as_bytes()].concat()
+}
+
+/// CRC-32 and length (RFC 1952 section 2.3.1).
+const TRAILER: u64 = 8;
+
+/// Where the member ends in the file.
+fn ends(member: &Member) -> u64 {
+    member.end_bit.div_ceil(8) + TRAILER
 }
 
 /// An archive that is there, and whole.
@@ -63,6 +72,9 @@ pub(crate) fn stamped(path: &Path, digest: &Digest, job: &Job) -> Result<Option<
             Err(_) => return Ok(None),
         }
     }
-    let is_whole = indexer.finish(&mut Ok).is_ok_and(|index| !index.has_junk());
+    // Whatever follows the end, as zeros do in a file that was filled up, was not written here.
+    let is_whole = indexer
+        .finish(&mut Ok)
+        .is_ok_and(|index| !index.has_junk() && matches!(&index.members[..], [one] if ends(one) == size));
     Ok(is_whole.then(|| Stamped { hash: hasher.finish(), size }))
 }

@@ -32,14 +32,22 @@ impl Compression {
         }
     }
 
-    fn of_content(beginning: &[u8]) -> Result<Self> {
-        // RFC 1952 section 2.3.1; RFC 8878 sections 3.1.1 and 3.1.2; the others as file(1) knows them.
+    /// That of bytes that begin so, as far as it is one that layers have.
+    pub(crate) fn of(beginning: &[u8]) -> Self {
+        // RFC 1952 section 2.3.1; RFC 8878 sections 3.1.1 and 3.1.2.
         match beginning {
-            [0x1f, 0x8b, ..] => Ok(Self::Gzip),
-            [0x28, 0xb5, 0x2f, 0xfd, ..] | [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => Ok(Self::Zstd),
+            [0x1f, 0x8b, ..] => Self::Gzip,
+            [0x28, 0xb5, 0x2f, 0xfd, ..] | [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => Self::Zstd,
+            _ => Self::None,
+        }
+    }
+
+    fn of_content(beginning: &[u8]) -> Result<Self> {
+        // As file(1) knows them.
+        match beginning {
             [0xfd, b'7', b'z', b'X', b'Z', 0] => Err(unsupported("xz")),
             [b'B', b'Z', b'h', b'1'..=b'9', ..] => Err(unsupported("bzip2")),
-            _ => Ok(Self::None),
+            _ => Ok(Self::of(beginning)),
         }
     }
 }

@@ -14,6 +14,7 @@ use crate::progress::Job;
 use crate::rootfs::gzip::{PlainSink, Windows};
 use crate::rootfs::layer_entries::LayerEntries;
 use crate::rootfs::tar;
+use crate::task::joined;
 
 const INPUT: usize = 256 * 1024;
 /// So many pieces of plain bytes may wait to be hashed.
@@ -66,6 +67,11 @@ impl PlainBudget {
         }
     }
 
+    /// Fails where `count` bytes are more than are left, and takes none.
+    pub(crate) fn expect(&self, count: u64) -> Result<()> {
+        self.take(count).map(|()| self.give_back(count))
+    }
+
     /// Takes back what a pass has taken that begins anew.
     fn give_back(&self, count: u64) {
         self.left.fetch_add(count, Ordering::Relaxed);
@@ -89,6 +95,7 @@ pub(crate) fn read(
     });
     let mut outlet = Outlet {
         archive: Ok(tar::Reader::new()),
+        beginning: Vec::new(),
         entries: LayerEntries::default(),
         pieces,
         spare: &spare,
@@ -96,17 +103,16 @@ pub(crate) fn read(
         plain_size: 0,
     };
     let decompressed = decompress(next, windows, &mut outlet, job);
+    let is_meant = outlet.is_meant();
     let Outlet { archive, entries, pieces, plain_size, .. } = outlet;
     drop(pieces);
-    let hash = tokio::runtime::Handle::current()
-        .block_on(hash)
-        .map_err(|error| Error::new(ErrorKind::Internal, "The thread that hashes a layer has failed").caused_by(error));
+    let hash = joined(tokio::runtime::Handle::current().block_on(hash));
     let read = || {
         let content = decompressed?;
         let archive = match archive.and_then(tar::Reader::finish) {
             Ok(end) => Some(LayerArchive { entries, end: end.end }),
             // What is not even compressed may be something else altogether.
-            Err(_) if entries.len() == 0 && matches!(content, Content::Plain) => None,
+            Err(_) if !is_meant && matches!(content, Content::Plain) => None,
             Err(error) => return Err(error),
         };
         Ok(Layer { content, archive, diff_id: hash?, plain_size })
@@ -116,8 +122,9 @@ pub(crate) fn read(
 
 /// Where plain bytes go.
 struct Outlet<'a> {
-    /// The failure of what does not even begin as an archive.
+    /// The failure of what is not even meant to be an archive.
     archive: Result<tar::Reader>,
+    beginning: Vec<u8>,
     entries: LayerEntries,
     pieces: SyncSender<Vec<u8>>,
     spare: &'a Mutex<Vec<Vec<u8>>>,
@@ -125,10 +132,18 @@ struct Outlet<'a> {
     plain_size: u64,
 }
 
+impl Outlet<'_> {
+    /// Whether the plain bytes are meant to be an archive, be it a damaged one.
+    fn is_meant(&self) -> bool {
+        self.entries.len() > 0 || tar::is_meant(&self.beginning)
+    }
+}
+
 impl PlainSink for Outlet<'_> {
     fn put(&mut self, piece: Vec<u8>) -> Result<Vec<u8>> {
         self.budget.take(piece.len() as u64)?;
         self.plain_size += piece.len() as u64;
+        self.beginning.extend(piece.iter().take(tar::TELLING - self.beginning.len()));
         if let Ok(archive) = &mut self.archive {
             let entries = &mut self.entries;
             let read = archive.push(&piece, &mut |entry| {
@@ -136,7 +151,7 @@ impl PlainSink for Outlet<'_> {
                 expect_bounded(entries)
             });
             match read {
-                Err(error) if entries.len() == 0 => self.archive = Err(error),
+                Err(error) if !self.is_meant() => self.archive = Err(error),
                 read => read?,
             }
         }

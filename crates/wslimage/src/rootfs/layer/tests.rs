@@ -89,6 +89,8 @@ fn what_is_no_layer_is_refused() {
         ("bzip2", b"BZh91AY".to_vec(), "compressed with bzip2"),
         ("gzip of text", gzip(b"hello, this is no archive"), "tar archive"),
         ("a cut archive", cut(plain.clone(), 15_000), "tar archive"),
+        ("an archive whose first header is damaged", flipped(plain.clone(), 0), "tar archive"),
+        ("an archive whose first header is cut", plain[..300].to_vec(), "tar archive"),
         ("gzip of a cut archive", gzip(&cut(plain.clone(), 15_000)), "tar archive"),
     ] {
         let error = read_bytes(&bytes, 1000, u64::MAX).err().unwrap_or_else(|| panic!("{name}: no error"));
@@ -148,12 +150,12 @@ fn a_zstd_layer_is_read_from_any_place() {
     assert!(cursor.read(end..end + 1, &mut Vec::new()).is_err());
 }
 
-/// Whatever happens to a gzip layer on the way: its bytes, or an error.
+/// Whatever happens to a gzip layer on the way: its bytes, and blocks that make a stream of theirs, or an error.
 #[test]
 fn fuzz_gzip() {
     let folder = tempfile::TempDir::new().expect("a folder");
     crate::fuzz::check("gzip", |bytes| {
-        use crate::rootfs::gzip::{Failure, Indexer};
+        use crate::rootfs::gzip::{Failure, Indexer, Splice, cut, header};
         let mut indexer = Indexer::new(Some(Arc::new(Windows::new_in(folder.path()))));
         let mut plain = Vec::new();
         let mut sink = |piece: Vec<u8>| {
@@ -171,6 +173,22 @@ fn fuzz_gzip() {
         // What follows the last member is another reader's error; all before it is the same.
         assert!(members.is_err() || expected == plain);
         assert!(plain.starts_with(&expected));
-        let _ = index;
+        let path = folder.path().join("blob");
+        std::fs::write(&path, bytes).expect("written");
+        let blob = Blob { path, offset: 0, length: bytes.len() as u64 }.open().expect("the blob");
+        let end = plain.len() as u64;
+        for range in [0..end, end / 3..end] {
+            let Some(cut) = cut(&index, &range) else { continue };
+            let mut stream = Vec::new();
+            let mut splice = Splice::new(&header(&crate::digest::sha256(b"")), |piece: &[u8]| {
+                stream.extend_from_slice(piece);
+                Ok(())
+            });
+            splice.copy(&index, &blob, &cut).unwrap_or_else(|_| panic!("the blocks are not copied"));
+            splice.finish().expect("an end");
+            let mut copied = Vec::new();
+            std::io::Read::read_to_end(&mut flate2::read::GzDecoder::new(&stream[..]), &mut copied).expect("a stream");
+            assert!(copied == plain[cut.plain.start as usize..cut.plain.end as usize], "{range:?}");
+        }
     });
 }

@@ -12,8 +12,6 @@ pub(crate) enum Change {
     Header,
     UncleanName,
     NameThroughLink,
-    MissingFolder,
-    LateFolder,
     Attributes,
     LinkTarget,
     LinkWithoutOriginal,
@@ -21,7 +19,7 @@ pub(crate) enum Change {
 }
 
 impl Change {
-    const ALL: [Self; 15] = [
+    const ALL: [Self; 13] = [
         Self::Layers,
         Self::Whiteout,
         Self::Replaced,
@@ -31,8 +29,6 @@ impl Change {
         Self::Header,
         Self::UncleanName,
         Self::NameThroughLink,
-        Self::MissingFolder,
-        Self::LateFolder,
         Self::Attributes,
         Self::LinkTarget,
         Self::LinkWithoutOriginal,
@@ -50,8 +46,6 @@ impl Change {
             Self::Header => "a header that WSL refuses",
             Self::UncleanName => "a name with superfluous parts",
             Self::NameThroughLink => "a name through a symbolic link",
-            Self::MissingFolder => "a missing folder",
-            Self::LateFolder => "a folder after its files",
             Self::Attributes => "a folder with other attributes before",
             Self::LinkTarget => "a hard link to another name",
             Self::LinkWithoutOriginal => "a hard link without its original",

@@ -1,7 +1,10 @@
 //! Which entries are still there when all layers are applied, and how they go into the archive.
 
+use crate::error::Result;
+use crate::progress::Job;
 use crate::rootfs::entry::Kind;
 
+use super::ASKED_AFTER;
 use super::changes::{Change, Changes};
 use super::notices::{About, Notices};
 use super::record::{NameIs, Record, RecordId};
@@ -22,17 +25,20 @@ impl Emission {
         Self { records, steps: Steps::new(tree), changes, notices, folders: Vec::new() }
     }
 
-    pub(super) fn run(mut self) -> (Steps, Changes, Notices) {
+    pub(super) fn run(mut self, job: &Job) -> Result<(Steps, Changes, Notices)> {
         // It is where the archive is extracted to.
         if let Some(root) = self.tree().folder(ROOT) {
             self.tree().folders[root as usize].emitted = Emitted::Earlier;
         }
         for index in 0..self.records.len() {
+            if index % ASKED_AFTER == 0 {
+                job.expect_not_cancelled()?;
+            }
             self.record(index as RecordId, self.records[index]);
         }
         self.empty_folders();
         self.tree().finish_planning();
-        (self.steps, self.changes, self.notices)
+        Ok((self.steps, self.changes, self.notices))
     }
 
     fn tree(&mut self) -> &mut Tree {
@@ -130,8 +136,6 @@ impl Emission {
             at = self.tree().parent(at);
         }
         while let Some(node) = self.folders.pop() {
-            let has_entry = self.last_entry(node).is_some();
-            self.changes.add(if has_entry { Change::LateFolder } else { Change::MissingFolder });
             self.final_folder(node);
         }
     }
@@ -143,7 +147,6 @@ impl Emission {
             if let Some(folder) = self.tree().folder(node)
                 && self.tree().folders[folder as usize].emitted == Emitted::Not
             {
-                self.changes.add(Change::MissingFolder);
                 self.final_folder(node);
             }
         }

@@ -20,6 +20,7 @@ mod whiteout;
 mod tests;
 
 use crate::error::{Error, ErrorKind, Result, printable};
+use crate::progress::Job;
 
 use super::entry::{Entry, Kind};
 use super::layer_entries::LayerEntries;
@@ -45,10 +46,12 @@ const MOST_MISSING: usize = 1_000_000;
 const MOST_RESERVED: usize = 4 * 1024 * 1024;
 /// So many entries are merged, which no image has: some gigabytes of memory.
 const MOST_ENTRIES: usize = 32 * 1024 * 1024;
+/// After so many entries the job is asked whether it was cancelled: a millisecond or two.
+const ASKED_AFTER: usize = 4096;
 
 /// Applies the layers of an image, the lowest first.
-#[derive(Debug)]
 pub(crate) struct Merge {
+    job: Job,
     tree: Tree,
     records: Vec<Record>,
     layers: usize,
@@ -80,8 +83,10 @@ struct Place {
 }
 
 impl Merge {
-    pub(crate) fn new() -> Self {
+    /// As a part of `job`, whose cancellation ends it.
+    pub(crate) fn new(job: &Job) -> Self {
         Self {
+            job: job.clone(),
             tree: Tree::new(),
             records: Vec::new(),
             layers: 0,
@@ -98,8 +103,8 @@ impl Merge {
     }
 
     /// With room for so many entries of all layers.
-    pub(crate) fn for_entries(count: usize) -> Self {
-        let mut merge = Self::new();
+    pub(crate) fn for_entries(count: usize, job: &Job) -> Self {
+        let mut merge = Self::new(job);
         let count = count.min(MOST_RESERVED);
         merge.records.reserve(count);
         merge.tree.reserve(count);
@@ -122,14 +127,19 @@ impl Merge {
             return Err(Error::new(ErrorKind::UnsupportedImage, sentence));
         }
         let mut entries = entries.into_reader();
+        let mut count = 0;
         while let Some(entry) = entries.read() {
+            if count % ASKED_AFTER == 0 {
+                self.job.expect_not_cancelled()?;
+            }
+            count += 1;
             self.add(entry, layer).map_err(|obstacle| self.error(entry, &obstacle))?;
         }
         Ok(())
     }
 
     /// The archive of all layers.
-    pub(crate) fn finish(mut self) -> Plan {
+    pub(crate) fn finish(mut self) -> Result<Plan> {
         let exists = |path: &[u8]| resolve::find(&self.tree, path).map(|node| self.tree.what(node));
         let has_shell = match exists(b"bin/sh") {
             Some(What::Other(record)) => !self.records[record as usize].is_left_out,
@@ -142,8 +152,8 @@ impl Merge {
         let has_etc = matches!(exists(b"etc"), Some(What::Folder(_)));
         self.tree.finish_applying();
         let emission = Emission::new(self.tree, self.records, self.changes, self.notices);
-        let (steps, changes, notices) = emission.run();
-        Plan { steps, notices: notices.lines(), changes, has_shell, has_etc }
+        let (steps, changes, notices) = emission.run(&self.job)?;
+        Ok(Plan { steps, notices: notices.lines(), changes, has_shell, has_etc })
     }
 
     fn error(&self, entry: &Entry, obstacle: &Obstacle) -> Error {

@@ -1,5 +1,7 @@
 //! The pieces of the archive, in a form of which a million need little memory.
 
+use std::ops::Range;
+
 use crate::rootfs::entry::Kind;
 use crate::rootfs::plan::{HeaderChange, Piece};
 
@@ -65,6 +67,15 @@ impl Steps {
 
     pub(crate) fn pieces(&self) -> impl Iterator<Item = Piece> + '_ {
         self.steps.iter().map(|step| self.piece(step))
+    }
+
+    /// Which plain bytes of which layers the pieces are made of, in their order.
+    pub(crate) fn reads(&self) -> impl Iterator<Item = (usize, Range<u64>)> + '_ {
+        self.steps.iter().filter_map(|step| match *step {
+            Step::Copy { layer, start, end } => Some((usize::from(layer), start..end)),
+            Step::Header { layer, headers, start, .. } => Some((usize::from(layer), start..start + u64::from(headers))),
+            Step::Folder(_) => None,
+        })
     }
 
     fn copy_range(&mut self, layer: Layer, start: u64, end: u64) {

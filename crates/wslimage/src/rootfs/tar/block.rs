@@ -30,6 +30,17 @@ pub(super) const GNU_SPARSE: Range<usize> = 386..482;
 pub(super) const GNU_IS_EXTENDED: usize = 482;
 pub(super) const GNU_REAL_SIZE: Range<usize> = 483..495;
 
+/// What the magic of a header begins with in every dialect since POSIX.
+const USTAR: &[u8] = b"ustar";
+/// So many bytes tell whether they are the beginning of an archive.
+pub(crate) const TELLING: usize = MAGIC.start + USTAR.len();
+
+/// Whether bytes that begin so are meant to be an archive, damaged or not. Those from before POSIX cannot be told from
+/// anything else, except by a checksum that is right.
+pub(crate) fn is_meant(beginning: &[u8]) -> bool {
+    beginning.get(MAGIC.start..TELLING) == Some(USTAR)
+}
+
 /// `length` and what fills its last block.
 pub(super) fn padded(length: u64) -> Option<u64> {
     length.checked_next_multiple_of(BLOCK as u64)

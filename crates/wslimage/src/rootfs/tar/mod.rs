@@ -20,5 +20,6 @@ mod tests;
 mod writer;
 mod xattr;
 
+pub(crate) use block::{TELLING, is_meant};
 pub(crate) use reader::Reader;
 pub(crate) use writer::{END, folder, header};

@@ -250,7 +250,7 @@ async fn what_is_cut_short_is_told() {
 
 #[tokio::test]
 async fn what_is_no_archive_is_told() {
-    use ErrorKind::{InvalidArgument, InvalidResponse, UnsupportedImage};
+    use ErrorKind::{InvalidResponse, NotFound, UnsupportedImage};
     let folder = TempDir::new().expect("a folder");
     let path = folder.path().join("file");
     let mut long_name = tar::Header::new_gnu();
@@ -275,7 +275,7 @@ async fn what_is_no_archive_is_told() {
     }
     let missing = folder.path().join("missing");
     let error = resolve_at(&missing, None, &Platform::default()).await.expect_err("nothing there");
-    expect("missing", &error, InvalidArgument, &format!("Failed to open {}: ", missing.display()));
+    expect("missing", &error, NotFound, &format!("Failed to open {}: ", missing.display()));
     let error = resolve_at(folder.path(), None, &Platform::default()).await.expect_err("no layout");
     expect("a folder", &error, UnsupportedImage, "it is no OCI image layout: it has no index.json");
 }

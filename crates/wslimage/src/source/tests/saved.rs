@@ -8,7 +8,9 @@ use super::shelf::{
 };
 use crate::digest::sha256;
 use crate::error::ErrorKind;
+use crate::image::Origin;
 use crate::platform::Platform;
+use crate::source::container::Container;
 
 fn bytes(texts: &[&str]) -> Vec<Vec<u8>> {
     texts.iter().map(|text| text.as_bytes().to_vec()).collect()
@@ -173,4 +175,32 @@ async fn of_several_images_one_has_to_be_named() {
         let expected = format!("There are several images in it. There is {list}. Say which one, ");
         assert!(error.to_string().contains(&expected), "{error}");
     }
+}
+
+#[tokio::test]
+async fn compressed_layers_of_a_compressed_archive_are_hashed_in_one_pass() {
+    let texts: Vec<String> = (0..20).map(|number| number.to_string()).collect();
+    let mut layers: Vec<Vec<u8>> = texts.iter().map(|text| gzip(text.as_bytes())).collect();
+    // A zstd layer may begin with a frame of something else (RFC 8878, section 3.1.2).
+    let frame = [0x50, 0x2a, 0x4d, 0x18, 1, 0, 0, 0, b'?'];
+    layers[19] = [&frame[..], &zstd::encode_all(texts[19].as_bytes(), 1).expect("zstd")].concat();
+    let mut shelf = Shelf::default();
+    let diff_ids: Vec<_> = texts.iter().map(|text| sha256(text.as_bytes())).collect();
+    let config = json!({"os": "linux", "architecture": "amd64", "rootfs": {"diff_ids": diff_ids}}).to_string();
+    shelf.file("config.json", &config);
+    let names: Vec<String> = (0..layers.len()).map(|number| format!("{number}/layer.tar")).collect();
+    for (name, layer) in names.iter().zip(&layers) {
+        shelf.file(name, layer);
+    }
+    let image = json!({"Config": "config.json", "RepoTags": ["a:1"], "Layers": names});
+    shelf.file("manifest.json", json!([image]).to_string());
+    let folder = TempDir::new().expect("a folder");
+    let path = shelf.put(folder.path(), Form::Gzip);
+    let (image, found) = resolve_at(&path, None, &Platform::default()).await.expect("an image");
+    assert!(image.layers().iter().zip(&layers).all(|(layer, bytes)| *layer.digest() == sha256(bytes)));
+    assert_eq!(found, layers);
+    let Origin::Local(local) = image.origin() else { panic!("{image:?}") };
+    let Container::Archive(archive) = &*local.container else { panic!("no archive") };
+    // What is in it, the digests, and the layers themselves.
+    assert_eq!(archive.passes.load(std::sync::atomic::Ordering::Relaxed), 3);
 }

@@ -226,7 +226,7 @@ async fn a_layer_that_a_manifest_describes_wrongly_is_told() {
             let (before, layers) = text.split_once("\"layers\":").expect("layers");
             place.put(format!("{before}\"layers\":{}", layers.replacen("{", "{\"digest\":\"sha256:00\",", 1)));
         }),
-        error("more layers than any image has", Kind::UnsupportedImage, "Layer 1 is not a tar archive", |place| {
+        error("more layers than any image has", Kind::UnsupportedImage, "Failed to read layer 1 of ", |place| {
             let manifest = place.manifest();
             let layers = vec![manifest["layers"][0].clone(); 20_000];
             place.put(with(manifest, "/layers", json!(layers)).to_string());

@@ -18,7 +18,7 @@ use sha2::{Digest as _, Sha256};
 use tar::{Builder, EntryType, Header};
 
 use super::material::{self, Item, Kind};
-use crate::bench::image::{CONFIG, INDEX, LAYER, MANIFEST, TAG, sha256};
+use crate::bench::image::{CONFIG, INDEX, LAYER, MANIFEST, TAG, provide, sha256};
 use crate::bench::measure::capture;
 use crate::process;
 
@@ -87,18 +87,7 @@ impl Layout {
     /// The image in the cache; made if it is not there.
     pub(super) fn provide(cache: &Path, shape: Shape) -> Result<Self> {
         let root = cache.join(format!("layers-{}-{RECIPE}", shape.name()));
-        if !root.is_dir() {
-            println!("Making the image {} in {}", shape.name(), cache.display());
-            let part = cache.join("layers.partial");
-            if part.exists() {
-                fs::remove_dir_all(&part)?;
-            }
-            make(&part, shape).context("cannot make the image")?;
-            fs::rename(&part, &root)?;
-        }
-        // Read in full, it is in memory when the first one takes it.
-        Self::open(root.clone())
-            .with_context(|| format!("{} is damaged; remove it, and it is made again", root.display()))
+        provide(&root, &format!("the image {}", shape.name()), |part| make(part, shape), Self::open)
     }
 
     fn open(root: PathBuf) -> Result<Self> {

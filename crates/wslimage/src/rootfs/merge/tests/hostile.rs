@@ -1,8 +1,9 @@
 //! Layers made to take long or to need much memory. That the tests come to an end, and soon, is what they are about.
 
-use crate::error::Result;
+use crate::error::{ErrorKind, Result};
+use crate::progress::Job;
 use crate::rootfs::layer_entries::LayerEntries;
-use crate::rootfs::merge::{MOST_MISSING, MOST_STEPS, Merge};
+use crate::rootfs::merge::{ASKED_AFTER, MOST_MISSING, MOST_STEPS, Merge};
 use crate::rootfs::plan::Plan;
 
 use super::language::{named, placed};
@@ -13,11 +14,11 @@ const MANY: usize = 30_000;
 type Line = (&'static str, String, String);
 
 fn merge(layers: Vec<Vec<Line>>) -> Result<Plan> {
-    let mut merge = Merge::new();
+    let mut merge = Merge::new(&Job::default());
     for lines in layers {
         merge.add_layer(layer(lines))?;
     }
-    Ok(merge.finish())
+    merge.finish()
 }
 
 fn layer(lines: impl IntoIterator<Item = Line>) -> LayerEntries {
@@ -89,7 +90,7 @@ fn links_through_links_end() {
 
 #[test]
 fn links_are_not_followed_for_ever() {
-    let mut merge = Merge::new();
+    let mut merge = Merge::new(&Job::default());
     merge.steps = MOST_STEPS - 2;
     merge.add_layer(layer([link("l", "a", "b"), line("f", "a/c")])).expect("two steps are left");
     let error = merge.add_layer(layer([line("f", "x"), line("f", "a/c")])).expect_err("none is");
@@ -101,7 +102,7 @@ fn links_are_not_followed_for_ever() {
 
 #[test]
 fn folders_without_an_entry_are_not_made_for_ever() {
-    let mut merge = Merge::new();
+    let mut merge = Merge::new(&Job::default());
     merge.missing_folders = MOST_MISSING - 1;
     merge.add_layer(layer([line("f", "a/b")])).expect("one folder is left");
     let error = merge.add_layer(layer([line("f", "a/c"), line("f", "b/c")])).expect_err("none is");
@@ -128,10 +129,23 @@ fn a_tree_that_is_replaced_again_and_again_costs_what_it_has() {
 
 #[test]
 fn layers_are_counted_without_wrapping() {
-    let mut merge = Merge::new();
+    let mut merge = Merge::new(&Job::default());
     for _ in 0..=u16::MAX {
         merge.add_layer(LayerEntries::default()).expect("a layer");
     }
     let error = merge.add_layer(LayerEntries::default()).expect_err("one too many");
     assert_eq!(error.to_string(), "The image has more than 65536 layers");
+}
+
+#[test]
+fn whoever_cancels_does_not_wait_for_the_last_entry() {
+    let files = || layer(times(4 * ASKED_AFTER, |n| line("f", n.to_string())));
+    let job = Job::default();
+    let mut merge = Merge::new(&job);
+    merge.add_layer(files()).expect("a layer");
+    let applied = merge.records.len();
+    job.cancel();
+    let error = merge.add_layer(files()).expect_err("it was cancelled");
+    assert_eq!((error.kind(), merge.records.len()), (ErrorKind::Cancelled, applied));
+    assert_eq!(merge.finish().expect_err("it was cancelled").kind(), ErrorKind::Cancelled);
 }

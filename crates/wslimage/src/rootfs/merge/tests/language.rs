@@ -2,6 +2,7 @@
 //! devices and FIFOs, `z dev` for a device 0:0, `w a` for a whiteout, `o usr` for an opaque one, `g` for a header for all
 //! entries. `+x` after it gives it attributes, then `+r` a header that WSL refuses. Entries end at `;`, layers at `|`.
 
+use crate::progress::Job;
 use crate::rootfs::entry::{Entry, Kind, Needs};
 use crate::rootfs::layer_entries::LayerEntries;
 use crate::rootfs::merge::Merge;
@@ -76,11 +77,11 @@ pub(super) fn named(letter: &str, name: &[u8], link: &[u8]) -> Entry {
 }
 
 pub(super) fn merge(layers: &Layers) -> crate::error::Result<Plan> {
-    let mut merge = Merge::new();
+    let mut merge = Merge::new(&Job::default());
     for layer in layers {
         let mut entries = LayerEntries::default();
         layer.iter().for_each(|entry| entries.push(entry));
         merge.add_layer(entries)?;
     }
-    Ok(merge.finish())
+    merge.finish()
 }
