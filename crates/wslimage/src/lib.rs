@@ -39,6 +39,7 @@ mod progress;
 mod pull;
 mod reference;
 mod registry;
+mod replace;
 mod resolve;
 mod rootfs;
 mod selection;

@@ -3,15 +3,17 @@
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read as _, Seek as _, SeekFrom};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf, Prefix};
 use std::time::Duration;
 
 use oci_spec::image::Digest;
 
+use super::file_name;
 use crate::digest::Hasher;
 use crate::error::{Error, ErrorKind, Result};
 use crate::file_identity::is_at;
 use crate::progress::Job;
+use crate::replace::{is_in_use, replace};
 
 /// How often a partial file that another process works on is looked at again.
 const LOCK_INTERVAL: Duration = Duration::from_millis(100);
@@ -21,6 +23,8 @@ const FOLDER_INTERVAL: Duration = Duration::from_millis(1);
 /// What is less than this is not worth files that stay, in bytes.
 pub(crate) const WORTH_KEEPING: u64 = 1024 * 1024;
 const MAKE_ROOM: &str = "Make room on the disk, or name a file on another.";
+
+const CLOSE_IT: &str = "Another program may have the file open, or you may not change it: close the program and run the same command again.";
 
 /// Which file is locked while a partial file is worked on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,6 +48,10 @@ pub(crate) struct Destination {
 impl Destination {
     /// Looks at `path` without touching it. A symbolic link stays one; what it points to is replaced.
     pub(crate) fn new(path: &Path) -> Result<Self> {
+        // As it was given: made absolute, a device is no file, and dots and spaces at the end are gone.
+        if let Some(reason) = impossible_on_windows(path) {
+            return Err(unusable(path, &reason).advice("Name another file."));
+        }
         let absolute =
             std::path::absolute(path).map_err(|error| unusable(path, &error.to_string()).caused_by(error))?;
         if absolute.file_name().is_none() || ends_in_separator(path) {
@@ -58,6 +66,11 @@ impl Destination {
                 Err(unusable(&path, "There is a folder of that name").advice("Name a file in it."))
             }
             Ok(metadata) if !metadata.is_file() => Err(unusable(&path, "It is a device or a pipe, not a file")),
+            // On Unix that says who may write into the file, and not whether another one may take its place.
+            Ok(metadata) if cfg!(windows) && metadata.permissions().readonly() => {
+                Err(unusable(&path, "The file that is there is read-only")
+                    .advice("Take its attribute off (attrib -R), or name another file."))
+            }
             _ => Ok(Self { path }),
         }
     }
@@ -263,6 +276,7 @@ impl PartialFile {
         .target(self.destination.display());
         let failure = match error.kind() {
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => failure.advice(MAKE_ROOM),
+            _ if is_in_use(&error) => failure.advice(CLOSE_IT),
             _ => failure,
         };
         failure.caused_by(error)
@@ -271,18 +285,27 @@ impl PartialFile {
     /// Flushes the file and gives it its final name, in the place of what was there.
     pub(crate) fn publish(mut self) -> Result<()> {
         self.file.sync_all().map_err(|error| self.write_error(error))?;
+        let mark = fs::read(&self.partial.mark).ok();
         // Before the renaming: after it, the mark is that of whoever comes next.
         let _ = fs::remove_file(&self.partial.mark);
-        fs::rename(&self.partial.path, &self.destination).map_err(|error| self.write_error(error))?;
-        self.partial.is_kept = true;
-        self.created_folders.0.clear();
-        Ok(())
+        let Err(error) = replace(&self.partial.path, &self.destination) else {
+            self.partial.is_kept = true;
+            self.created_folders.0.clear();
+            return Ok(());
+        };
+        let can_wait = is_in_use(&error);
+        let error = self.write_error(error);
+        match mark.filter(|mark| can_wait && fs::write(&self.partial.mark, mark).is_ok()) {
+            // It is whole: only its name is missing.
+            Some(_) => Err(self.keep_after(error)),
+            None => Err(error),
+        }
     }
 
     /// Gives `archive`, which is flushed, the final name, in the place of what was there. What is in the partial file is
     /// not wanted any more.
     pub(crate) fn publish_instead(&mut self, archive: &Path) -> Result<()> {
-        fs::rename(archive, &self.destination).map_err(|error| self.write_error(error))?;
+        replace(archive, &self.destination).map_err(|error| self.write_error(error))?;
         self.created_folders.0.clear();
         Ok(())
     }
@@ -354,6 +377,20 @@ fn is_retried(error: &io::Error, path: &Path) -> bool {
         io::ErrorKind::PermissionDenied => cfg!(windows) && path.parent().is_some_and(Path::exists),
         _ => false,
     }
+}
+
+/// What keeps Windows from having a file of that name, on Windows.
+fn impossible_on_windows(path: &Path) -> Option<String> {
+    if !cfg!(windows) {
+        return None;
+    }
+    path.components().find_map(|part| match part {
+        Component::Normal(name) => file_name::why_impossible(&name.to_string_lossy()),
+        Component::Prefix(prefix) if matches!(prefix.kind(), Prefix::DeviceNS(_)) => {
+            Some("It is a device, not a file".to_owned())
+        }
+        _ => None,
+    })
 }
 
 fn ends_in_separator(path: &Path) -> bool {

@@ -9,6 +9,7 @@ mod body;
 mod destination;
 mod download;
 mod fetch;
+mod file_name;
 mod flush;
 mod growing;
 mod plan;

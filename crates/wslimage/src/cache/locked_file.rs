@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::failure;
 use crate::error::Result;
 use crate::file_identity::is_at;
+use crate::replace::replace;
 
 /// How often a lock that another process holds is tried again.
 pub(super) const INTERVAL: Duration = Duration::from_millis(50);
@@ -87,7 +88,7 @@ impl LockedFile {
     pub(super) fn publish(mut self, path: &Path) -> Result<()> {
         self.file.sync_all().map_err(|error| failure("write", &self.path, error))?;
         make_folder_of(path)?;
-        fs::rename(&self.path, path).map_err(|error| failure("write", path, error))?;
+        replace(&self.path, path).map_err(|error| failure("write", path, error))?;
         self.is_kept = true;
         Ok(())
     }

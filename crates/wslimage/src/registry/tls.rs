@@ -4,11 +4,14 @@ use std::path::Path;
 use std::sync::Arc;
 
 use rustls::client::WantsClientCert;
+use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
-use rustls::{CipherSuite, ClientConfig, ConfigBuilder, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use rustls::{
+    CertificateError, CipherSuite, ClientConfig, ConfigBuilder, DigitallySignedStruct, RootCertStore, SignatureScheme,
+};
 
 use super::certs_d::HostCertificates;
 use crate::error::{Error, ErrorKind, Result};
@@ -33,17 +36,86 @@ pub(super) fn client_config(
         let verifier = Arc::new(AnyCertificate(provider));
         return signed(builder.dangerous().with_custom_certificate_verifier(verifier), client);
     }
-    match rustls_platform_verifier::Verifier::new_with_extra_roots(roots.iter().cloned(), provider) {
-        Ok(verifier) => signed(builder.dangerous().with_custom_certificate_verifier(Arc::new(verifier)), client),
-        Err(error) if roots.is_empty() => {
-            // A system without any certificate still reaches plain http; a handshake then says "unknown issuer".
-            drop(error);
-            signed(builder.with_root_certificates(RootCertStore::empty()), client)
-        }
-        Err(error) => {
-            Err(Error::new(ErrorKind::InvalidArgument, format!("The CA certificates cannot be used: {error}"))
-                .caused_by(error))
-        }
+    let verifier = Arc::new(Trust {
+        added: added_roots(roots, &provider)?,
+        // A system without any certificate still reaches plain http; a handshake then says "unknown issuer".
+        system: rustls_platform_verifier::Verifier::new(provider.clone()).ok(),
+        provider,
+    });
+    signed(builder.dangerous().with_custom_certificate_verifier(verifier), client)
+}
+
+/// Checks against `roots` alone. `None` when there are none.
+fn added_roots(
+    roots: Vec<CertificateDer<'static>>,
+    provider: &Arc<CryptoProvider>,
+) -> Result<Option<Arc<WebPkiServerVerifier>>> {
+    if roots.is_empty() {
+        return Ok(None);
+    }
+    let unusable =
+        |error: String| Error::new(ErrorKind::InvalidArgument, format!("The CA certificates cannot be used: {error}"));
+    let mut store = RootCertStore::empty();
+    for root in roots {
+        store.add(root).map_err(|error| unusable(error.to_string()).caused_by(error))?;
+    }
+    let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(store), provider.clone())
+        .build()
+        .map_err(|error| unusable(error.to_string()).caused_by(error))?;
+    Ok(Some(verifier))
+}
+
+/// Whoever is trusted by the certificates that were given or by the system's store.
+///
+/// The given ones are not handed to the system: Windows takes only roots that signed themselves, and then only together
+/// with an engine of their own.
+#[derive(Debug)]
+struct Trust {
+    added: Option<Arc<WebPkiServerVerifier>>,
+    system: Option<rustls_platform_verifier::Verifier>,
+    provider: Arc<CryptoProvider>,
+}
+
+impl ServerCertVerifier for Trust {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        const UNKNOWN: rustls::Error = rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer);
+        let verify = |verifier: &dyn ServerCertVerifier| {
+            verifier.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
+        };
+        let added = self.added.as_deref().map_or(Err(UNKNOWN), |added| verify(added));
+        let Err(added_error) = added else { return added };
+        let system = self.system.as_ref().map_or(Err(UNKNOWN), |system| verify(system));
+        // Whoever knows the issuer knows what is wrong.
+        if system.is_err() && added_error != UNKNOWN { Err(added_error) } else { system }
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls12_signature(message, certificate, signature, &self.provider.signature_verification_algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls13_signature(message, certificate, signature, &self.provider.signature_verification_algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.provider.signature_verification_algorithms.supported_schemes()
     }
 }
 
