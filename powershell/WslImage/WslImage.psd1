@@ -13,11 +13,14 @@
     CmdletsToExport        = @('Clear-WslImageCache', 'Get-DockerAuthToken', 'Get-DockerImage', 'Get-DockerImageManifest', 'Get-DockerImageTag', 'Get-WslImageCache')
     VariablesToExport      = @()
     AliasesToExport        = @()
+    # Filled in when the module is put together, as the release notes are.
+    FileList               = @()
     PrivateData            = @{
         PSData = @{
-            Tags       = @('WSL', 'Docker', 'OCI', 'container', 'image', 'registry', 'rootfs', 'PSEdition_Desktop', 'PSEdition_Core', 'Windows', 'Linux', 'MacOS')
-            LicenseUri = 'https://github.com/wslimage/wslimage/blob/main/LICENSE'
-            ProjectUri = 'https://github.com/wslimage/wslimage'
+            Tags         = @('WSL', 'Docker', 'OCI', 'container', 'image', 'registry', 'rootfs', 'PSEdition_Desktop', 'PSEdition_Core', 'Windows', 'Linux', 'MacOS')
+            LicenseUri   = 'https://github.com/wslimage/wslimage/blob/main/LICENSE'
+            ProjectUri   = 'https://github.com/wslimage/wslimage'
+            ReleaseNotes = ''
         }
     }
 }

@@ -16,19 +16,35 @@ public abstract partial class RegistryCmdlet : NativeCmdlet
 
     private readonly object _gate = new();
     private OperationHandle? _operation;
+    private bool _isEnding;
 
     /// <summary>The platform, OS/ARCHITECTURE or OS/ARCHITECTURE/VARIANT; linux/amd64 when not given.</summary>
     [Parameter]
     public string? Platform { get; set; }
 
     /// <summary>Does the job.</summary>
-    protected sealed override void EndProcessing() => Guard(Execute);
+    protected sealed override void EndProcessing()
+    {
+        RunningCommands.Add(this);
+        try
+        {
+            Guard(Execute);
+        }
+        finally
+        {
+            RunningCommands.Remove(this);
+        }
+    }
 
     /// <summary>Only cancels: called on another thread, before, while and after a native job runs.</summary>
-    protected override void StopProcessing()
+    protected override void StopProcessing() => End();
+
+    /// <summary>Cancels the native job that runs, and any that would follow; from any thread.</summary>
+    internal void End()
     {
         lock (_gate)
         {
+            _isEnding = true;
             _operation?.Cancel();
         }
     }
@@ -102,8 +118,8 @@ public abstract partial class RegistryCmdlet : NativeCmdlet
             lock (_gate)
             {
                 _operation = operation;
-                // The engine sets Stopping before it calls StopProcessing, which found no job if it came before this.
-                if (Stopping)
+                // It found no job if it came before this.
+                if (_isEnding || Stopping)
                 {
                     operation.Cancel();
                 }

@@ -22,7 +22,11 @@ static void fail(const char *what)
 
 int64_t now_ms(void)
 {
-  return (int64_t)GetTickCount64();
+  /* The tick count steps by 15 ms. */
+  LARGE_INTEGER count, per_second;
+  QueryPerformanceCounter(&count);
+  QueryPerformanceFrequency(&per_second);
+  return count.QuadPart / per_second.QuadPart * 1000 + count.QuadPart % per_second.QuadPart * 1000 / per_second.QuadPart;
 }
 
 unsigned long process_id(void)

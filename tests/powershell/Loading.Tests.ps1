@@ -6,6 +6,8 @@ BeforeAll {
     $registry = Get-TestRegistry
     $image = Add-TestImage
     $variables = @{ TEST_IMAGE = $image.Repository; TEST_FOLDER = $TestDrive }
+    $at = @{ Registry = $registry.Https; CACertificatePath = $registry.Ca }
+    $given = @(1, 2 | ForEach-Object { @{ ImageName = $image.Repository; DestinationFile = (Join-Path $TestDrive "runspace-$_.tar.gz") } + $at })
     $call = 'Get-DockerImage -ImageName $env:TEST_IMAGE -Tag latest -DestinationFile (Join-Path $env:TEST_FOLDER "x.tar.gz") -Registry $env:WSLIMAGE_TEST_REGISTRY_HTTPS -CACertificatePath $env:WSLIMAGE_TEST_REGISTRY_CA 6>$null'
     # A copy of the module whose libraries the test may spoil.
     function Copy-TestModule([string] $Name) {
@@ -75,11 +77,129 @@ try { Get-DockerImageManifest -ImageName `$env:TEST_IMAGE -Tag missing -Registry
         $run.Output.Trim() -split '\r?\n' | Should -Be @($image.Hex, $image.Hex, $image.Hex, 'caught') -Because $run.Error
     }
 
+    It 'says what is missing of a module that is not complete' {
+        $module = Copy-TestModule 'not complete'
+        Remove-Item -LiteralPath (Join-Path $module 'bin') -Recurse -Force
+        Get-LoadingMessage $module | Should -Match '^WslImage is not complete: .*WslImage\.dll is missing\. Install the module again\.$'
+    }
+
     It 'says nothing' {
         $run = Invoke-Shell -Folder $TestDrive -Script 'Import-Module $env:WSLIMAGE_MODULE'
         $run.ExitCode | Should -Be 0
         $run.Output | Should -BeNullOrEmpty
         $run.Error | Should -BeNullOrEmpty
+    }
+}
+
+Describe 'The module in a session' {
+    It 'serves two runspaces at once, and what one of them removes the other keeps' {
+        $one = New-Engine 'Get-DockerImage @given' @{ given = $given[0] }
+        $two = New-Engine 'Get-DockerImage @given' @{ given = $given[1] }
+        try {
+            $running = $one.BeginInvoke(), $two.BeginInvoke()
+            "$($one.EndInvoke($running[0]))" | Should -BeExactly $image.Hex
+            "$($two.EndInvoke($running[1]))" | Should -BeExactly $image.Hex
+            $one.Commands.Clear()
+            $null = $one.AddScript('Remove-Module WslImage').Invoke()
+            "$($two.Invoke())" | Should -BeExactly $image.Hex
+        }
+        finally { foreach ($shell in $one, $two) { $shell.Runspace.Dispose(); $shell.Dispose() } }
+    }
+
+    It 'serves ForEach-Object -Parallel' {
+        if (-not (Get-Command ForEach-Object).Parameters['Parallel']) { Set-ItResult -Skipped -Because 'this PowerShell has no ForEach-Object -Parallel' }
+        $hashes = @(0..3 | ForEach-Object -ThrottleLimit 4 -Parallel {
+            Import-Module $env:WSLIMAGE_MODULE
+            $given = ($using:given)[0].Clone()
+            $given.DestinationFile = Join-Path $using:TestDrive "parallel-$_.tar.gz"
+            Get-DockerImage @given -InformationAction Ignore
+        })
+        $hashes | Should -Be (@($image.Hex) * 4)
+    }
+
+    It 'ends a download that runs when it is removed, with one error and without a file' {
+        $slow = Add-TestImage -Layer @{ base64 = [Convert]::ToBase64String((Get-SampleByte 200000)) }
+        Add-TestRoute $slow.BlobPath @(@{ pass = $true; stallAfter = 50000 })
+        try {
+            $folder = (New-Item -ItemType Directory -Path (Join-Path $TestDrive 'removed')).FullName
+            $file = Join-Path $folder 'rootfs.tar.gz'
+            $run = Invoke-Engine 'Get-DockerImage @given -Verbose 4>&1 6>&1 | ForEach-Object { if ("$_" -match "Digest sha256") { Remove-Module WslImage } }; "next line"' @{ given = @{ ImageName = $slow.Repository; DestinationFile = $file } + $at }
+            $run.Output | Should -BeNullOrEmpty
+            $run.ErrorRecord.FullyQualifiedErrorId | Should -BeLike 'Cancelled,*'
+            Test-Path -LiteralPath $file | Should -BeFalse
+        }
+        finally { Remove-TestRoute $slow.BlobPath }
+    }
+
+    It 'works where the language is constrained' {
+        $run = Invoke-Shell -Folder $TestDrive -Environment $variables -Script @"
+`$file = Join-Path `$env:TEST_FOLDER 'constrained.tar.gz'
+`$ExecutionContext.SessionState.LanguageMode = 'ConstrainedLanguage'
+Import-Module `$env:WSLIMAGE_MODULE
+`$ExecutionContext.SessionState.LanguageMode
+$call
+"@
+        $run.Output.Trim() -split '\r?\n' | Should -Be @('ConstrainedLanguage', $image.Hex) -Because $run.Error
+    }
+}
+
+Describe 'Two versions' {
+    BeforeAll {
+        $modules = (New-Item -ItemType Directory -Path (Join-Path $TestDrive 'modules')).FullName
+        $version = (Import-PowerShellDataFile -LiteralPath (Join-Path $env:WSLIMAGE_MODULE 'WslImage.psd1')).ModuleVersion
+        $later = "$(([version] $version).Major + 1)$($version.Substring($version.IndexOf('.')))"
+        function Install-Version([string] $Version) {
+            $null = New-Item -ItemType Directory -Path (Join-Path $modules 'WslImage') -Force
+            Copy-Item -LiteralPath $env:WSLIMAGE_MODULE -Destination (Join-Path $modules (Join-Path 'WslImage' $Version)) -Recurse
+        }
+        # The same module as another version: in the manifest, in the assemblies' names and in what Windows shows of them.
+        function Set-Version([string] $Version) {
+            $folder = Join-Path $modules (Join-Path 'WslImage' $Version)
+            $manifest = Join-Path $folder 'WslImage.psd1'
+            [IO.File]::WriteAllText($manifest, ([IO.File]::ReadAllText($manifest) -replace "(ModuleVersion\s*= ')[^']*", "`${1}$Version"))
+            $latin = [Text.Encoding]::GetEncoding(28591)
+            $pack = { param($text) $numbers = [version] $text; "$([char] $numbers.Major)`0$([char] $numbers.Minor)`0$([char] $numbers.Build)`0`0`0" }
+            $wide = { param($text) $latin.GetString([Text.Encoding]::Unicode.GetBytes($text)) }
+            foreach ($framework in 'net8.0', 'net472') {
+                $file = [IO.Path]::Combine($folder, 'bin', $framework, 'WslImage.dll')
+                $content = $latin.GetString([IO.File]::ReadAllBytes($file))
+                # The row of the assembly: the kind of its hash, and the version in four numbers.
+                $content = $content.Replace("$([char] 4)$([char] 0x80)`0`0$(& $pack $script:version)", "$([char] 4)$([char] 0x80)`0`0$(& $pack $Version)")
+                # Windows reads it from the resource, other systems from the attribute.
+                $content = $content.Replace((& $wide "$script:version.0"), (& $wide "$Version.0")).Replace("$script:version.0", "$Version.0")
+                [IO.File]::WriteAllBytes($file, $latin.GetBytes($content))
+            }
+        }
+        $script:version = $version
+        $path = '$env:PSModulePath = $env:TEST_MODULES + [IO.Path]::PathSeparator + $env:PSModulePath'
+        Install-Version $version
+    }
+
+    It 'of which the later one is installed while a session uses the earlier one: that session goes on, and says in one sentence what to do' {
+        Install-Version $later
+        Set-Version $later
+        $run = Invoke-Shell -Folder $TestDrive -Environment ($variables + @{ TEST_MODULES = $modules; TEST_EARLIER = $version; TEST_LATER = $later }) -Script @"
+$path
+Import-Module WslImage -RequiredVersion `$env:TEST_EARLIER
+$call
+try { Import-Module WslImage -RequiredVersion `$env:TEST_LATER -ErrorAction Stop; 'no failure' } catch { `$_.Exception.Message }
+$call
+"@
+        $lines = @($run.Output.Trim() -split '\r?\n')
+        $lines.Count | Should -Be 3 -Because "$($run.Output)$($run.Error)"
+        $lines[0] | Should -BeExactly $image.Hex
+        $lines[1] | Should -BeLike "This session uses another version of WslImage, from *$version*: start a new session to use version $later.0."
+        $lines[2] | Should -BeExactly $image.Hex
+    }
+
+    It 'of which a new session takes the later one' {
+        $run = Invoke-Shell -Folder $TestDrive -Environment ($variables + @{ TEST_MODULES = $modules }) -Script @"
+$path
+Import-Module WslImage
+$call
+(Get-Module WslImage).Version.ToString()
+"@
+        $run.Output.Trim() -split '\r?\n' | Should -Be @($image.Hex, $later) -Because $run.Error
     }
 }
 

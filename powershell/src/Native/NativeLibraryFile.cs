@@ -37,10 +37,9 @@ internal static class NativeLibraryFile
     /// <exception cref="FailureException">With the file that was tried and why it failed.</exception>
     internal static IntPtr Load()
     {
-        if (IntPtr.Size < 8)
+        if (Refusal(IntPtr.Size, ArchitectureName) is string refusal)
         {
-            throw Failure.LibraryNotUsable(
-                $"WslImage needs a 64-bit PowerShell, and this process ({ArchitectureName}) is a 32-bit one.");
+            throw Failure.LibraryNotUsable(refusal);
         }
         string reason = "there is no such file";
         IntPtr library = File.Exists(Path) ? Open(Path, out reason) : IntPtr.Zero;
@@ -49,6 +48,13 @@ internal static class NativeLibraryFile
             : throw Failure.LibraryNotUsable(
                 $"The native library of WslImage could not be loaded. Tried: {Path} ({reason}).");
     }
+
+    /// <summary>Why there is no library for such a process; null where there may be one.</summary>
+    internal static string? Refusal(int pointerSize, string architecture) =>
+        pointerSize >= 8
+            ? null
+            : $"WslImage needs a 64-bit PowerShell, and this process ({architecture}) is a 32-bit one: on a 64-bit Windows "
+                + "start the PowerShell that is not marked (x86).";
 
 #if NETFRAMEWORK
     private const uint LoadLibrarySearchDllLoadDir = 0x100;
