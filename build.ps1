@@ -18,7 +18,8 @@ usage: .\build.ps1 TASK
   fuzz [SECONDS]     the parsers, with damaged documents, each so long (60)
   demo [REFERENCE]   get an image as a user would, from a registry on loopback or the one named
   bench [--only S]   beside curl and skopeo; S: near, far, cut, together
-  package            the module as a zip file, in out\
+  package            the module as the PowerShell Gallery takes it and as a zip file, in out\package
+  library [RID...]   the native library alone, in out\libraries
 Rust, a .NET SDK and PowerShell 7 are taken from PATH, else from $env:WSLIMAGE_TOOLCHAIN\bin or
 ..\shared\toolchain\bin, else installed into .tools\. With CI=true nothing may be missing.
 '@
@@ -169,7 +170,7 @@ if ($Task -in 'help', '-h', '--help') {
     $usage
     exit 0
 }
-if ($Task -notin 'build', 'test', 'fuzz', 'demo', 'bench', 'package') {
+if ($Task -notin 'build', 'test', 'fuzz', 'demo', 'bench', 'package', 'library') {
     Write-Line "`n$usage"
     exit 2
 }
@@ -185,7 +186,7 @@ $env:POWERSHELL_UPDATECHECK = 'Off'
 if (-not $env:DOTNET_ROOT -and (Test-Path -LiteralPath (Join-Path $tools 'dotnet/dotnet.exe'))) {
     $env:DOTNET_ROOT = Join-Path $tools 'dotnet'
 }
-if ($Task -ne 'fuzz') {
+if ($Task -notin 'fuzz', 'library') {
     $null = Confirm-Program 'dotnet' (Join-Path $tools 'dotnet') ".NET SDK $($versions.DOTNET_SDK)"
 }
 if ($Task -in 'test', 'demo', 'bench') {

@@ -16,8 +16,10 @@ usage: ./build.sh TASK
   test [SUITE...]    all suites, or the named ones (test --list shows them)
   fuzz [SECONDS]     the parsers, with damaged documents, each so long (60)
   demo [REFERENCE]   get an image as a user would, from a registry on loopback or the one named
-  bench [--only S]   beside curl and skopeo; S: near, far, cut, together, layers
-  package            the module as a zip file, in out/
+  bench [--only S]   beside curl and skopeo; S: near, far, cut, together, layers,
+                     windows
+  package            the module as the PowerShell Gallery takes it and as a zip file, in out/package
+  library [RID...]   the native library alone, in out/libraries
 Rust, a .NET SDK and PowerShell are taken from PATH, else from $WSLIMAGE_TOOLCHAIN/bin or
 ../shared/toolchain/bin, else installed into .tools/. With CI=true nothing may be missing.
 EOF
@@ -36,7 +38,24 @@ curl curl
 xz-utils xz
 libicu libicuuc'
     case $1 in
+    build | test | demo | bench | package | library)
+        echo 'python3-pip pip3' ;;
+    esac
+    case $1 in
+    test | bench | package | library)
+        echo 'gcc-mingw-w64-x86-64 x86_64-w64-mingw32-gcc'
+        # The standard library for Windows as source, where Rust has none that is built.
+        [ -d "$(rustc --print target-libdir --target x86_64-pc-windows-gnu 2>/dev/null)" ] ||
+            echo 'rustc-web /usr/bin/rustc
+cargo-web /usr/bin/cargo
+rust-web-src /usr/lib/rustlib/src/rust/library/std/Cargo.toml' ;;
+    esac
+    case $1 in
     test) echo 'valgrind valgrind
+wine wine
+wine64 /usr/lib/wine/wine64
+mono-runtime mono
+libmono-system-core4.0-cil /usr/lib/mono/4.5/System.Core.dll
 libarchive-tools bsdtar
 debootstrap debootstrap
 docker-registry docker-registry
@@ -50,11 +69,14 @@ zstd zstd
 busybox busybox
 p7zip-full 7z
 buildah buildah' ;;
-    bench) echo 'nginx-light nginx
+    bench) echo 'wine wine
+wine64 /usr/lib/wine/wine64
+nginx-light nginx
 skopeo skopeo
 umoci umoci
 pigz pigz
 openssl openssl' ;;
+    package | library) echo 'llvm llvm-rc' ;;
     esac
 }
 
@@ -219,7 +241,7 @@ provide() {
 
 task=${1:-}
 case $task in
-build | test | fuzz | demo | bench | package) shift ;;
+build | test | fuzz | demo | bench | package | library) shift ;;
 help | -h | --help) usage && exit ;;
 *) usage >&2 && exit 2 ;;
 esac
@@ -237,7 +259,10 @@ provide cargo "$tools/cargo/bin" "Rust $RUST" || give_up
 # xtask says what it cannot do without these, and with CI=true fails.
 export DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1 POWERSHELL_TELEMETRY_OPTOUT=1 POWERSHELL_UPDATECHECK=Off
 [ ! -x "$tools/dotnet/dotnet" ] || export DOTNET_ROOT="${DOTNET_ROOT:-$tools/dotnet}"
-[ "$task" = fuzz ] || provide dotnet "$tools/dotnet" ".NET SDK $DOTNET_SDK" || true
+case $task in
+fuzz | library) ;;
+*) provide dotnet "$tools/dotnet" ".NET SDK $DOTNET_SDK" || true ;;
+esac
 case $task in
 test | demo | bench) provide pwsh "$tools/powershell" "PowerShell $POWERSHELL" || true ;;
 esac

@@ -20,6 +20,7 @@ mod report;
 mod rounds;
 mod startup;
 mod together;
+mod windows;
 
 use std::env;
 use std::fs::{self, File, TryLockError};
@@ -68,6 +69,8 @@ enum Scenario {
     Together,
     /// What the archive of several layers costs beside checking them, in time, size and memory
     Layers,
+    /// The module for Windows in wine, beside the one for Linux
+    Windows,
 }
 
 impl Scenario {
@@ -78,6 +81,7 @@ impl Scenario {
             Self::Cut => cut::measure(bench),
             Self::Together => together::measure(bench),
             Self::Layers => layers::measure(bench),
+            Self::Windows => windows::measure(bench),
         }
     }
 }
@@ -171,7 +175,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
 }
 
 fn expect_programs() -> Result<()> {
-    let of_module = [Program::DotnetSdk, Program::PowerShell];
+    let of_module = [Program::DotnetSdk, Program::PowerShell, Program::WindowsPowerShell, Program::MinGw];
     let mut missing: Vec<&str> =
         of_module.into_iter().filter(|program| !program.is_available()).map(Program::name).collect();
     missing.extend(
@@ -188,6 +192,7 @@ fn expect_programs() -> Result<()> {
             ("tar", "--version"),
             ("umoci", "--version"),
             ("pigz", "--version"),
+            ("wine", "--version"),
         ]
         .into_iter()
         .filter(|(program, argument)| host::answer(program, &[argument]).is_none())

@@ -39,7 +39,8 @@ impl Artifacts {
             .filter(|artifact| has_kind(artifact, "cdylib") && manifest_folder(artifact) == Some(package))
             .flat_map(|artifact| artifact["filenames"].as_array().into_iter().flatten())
             .filter_map(|file| file.as_str().map(PathBuf::from))
-            .find(|file| file.extension().is_some_and(|end| end == env::consts::DLL_EXTENSION))
+            // Of the target's system, which need not be this one.
+            .find(|file| file.extension().is_some_and(|end| end == "dll" || end == "so" || end == "dylib"))
             .with_context(|| format!("cargo built no dynamic library of {package}"))
     }
 
@@ -58,6 +59,11 @@ impl Artifacts {
 pub(crate) fn build<'a>(arguments: impl IntoIterator<Item = &'a str>) -> Result<Artifacts> {
     let mut command = command("build");
     command.args(arguments);
+    build_with(command)
+}
+
+/// A call of cargo that builds, made elsewhere.
+pub(crate) fn build_with(mut command: Command) -> Result<Artifacts> {
     process::announce(&command);
     let output = command
         .arg("--message-format=json-render-diagnostics")

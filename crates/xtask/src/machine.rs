@@ -1,6 +1,7 @@
 //! What the machine has: programs that a task can use, and whether a missing one may be passed over.
 
 use std::env;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result};
@@ -23,6 +24,11 @@ pub(crate) enum Program {
     SevenZip,
     Buildah,
     DockerRegistry,
+    RustSource,
+    MinGw,
+    Wine,
+    WindowsPowerShell,
+    Mono,
 }
 
 impl Program {
@@ -44,6 +50,11 @@ impl Program {
             Self::SevenZip => "7-Zip (7z)",
             Self::Buildah => "buildah",
             Self::DockerRegistry => "docker-registry",
+            Self::RustSource => "Debian's Rust with the standard library's source",
+            Self::MinGw => "MinGW (x86_64-w64-mingw32-gcc)",
+            Self::Wine => "wine",
+            Self::WindowsPowerShell => "PowerShell for Windows (pwsh-windows)",
+            Self::Mono => "mono",
         }
     }
 
@@ -66,6 +77,12 @@ impl Program {
             Self::SevenZip => ("7z", "--help"),
             Self::Buildah => ("buildah", "--version"),
             Self::DockerRegistry => ("docker-registry", "--version"),
+            Self::RustSource => return Path::new(RUST_SOURCE).exists() && Path::new("/usr/bin/cargo").exists(),
+            Self::MinGw => (MINGW, "--version"),
+            Self::Wine => ("wine", "--version"),
+            Self::Mono => ("mono", "--version"),
+            // Its start takes seconds, and says no more.
+            Self::WindowsPowerShell => return find("pwsh-windows").is_some(),
         };
         Command::new(program)
             .arg(argument)
@@ -79,6 +96,17 @@ impl Program {
 
 /// The C compiler's usual name; on Windows that of MinGW, which takes the same arguments.
 pub(crate) const C_COMPILER: &str = if cfg!(windows) { "gcc" } else { "cc" };
+
+/// The C compiler for Windows on other systems.
+pub(crate) const MINGW: &str = "x86_64-w64-mingw32-gcc";
+
+/// Where Debian's package rust-web-src has the standard library.
+const RUST_SOURCE: &str = "/usr/lib/rustlib/src/rust/library/std/Cargo.toml";
+
+/// The program of that name on PATH.
+pub(crate) fn find(program: &str) -> Option<PathBuf> {
+    env::split_paths(&env::var_os("PATH")?).map(|folder| folder.join(program)).find(|file| file.is_file())
+}
 
 /// Whether nothing may be passed over because it is missing.
 pub(crate) fn is_ci() -> bool {

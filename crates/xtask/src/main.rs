@@ -8,6 +8,7 @@ mod counts;
 mod demo;
 mod fuzz;
 mod header;
+mod libraries;
 mod machine;
 mod module;
 mod package;
@@ -52,8 +53,13 @@ enum Task {
     },
     /// Measure Get-DockerImage beside curl and skopeo, and write docs/benchmarks.md
     Bench(bench::Options),
-    /// Put the module into a zip file with its SHA-256 beside it
-    Package,
+    /// Put the module into what the PowerShell Gallery takes and a zip file, in out/package
+    Package(package::Options),
+    /// Build the native library alone, into out/libraries/RID
+    Library {
+        /// .NET's names of systems, such as win-x64; all that this machine can build for when none is given
+        rids: Vec<String>,
+    },
     /// Write crates/wslimage-capi/include/wslimage.h from the C ABI's source
     Header {
         /// Write nothing, fail when the committed header differs
@@ -83,7 +89,8 @@ fn run(task: Task) -> anyhow::Result<()> {
         Task::Fuzz { seconds } => fuzz::run(seconds),
         Task::Demo { reference } => demo::run(reference.as_deref()),
         Task::Bench(options) => bench::run(&options),
-        Task::Package => package::build(),
+        Task::Package(options) => package::build(&options).map(drop),
+        Task::Library { rids } => package::build_libraries(&rids),
         Task::Header { check: true } => header::check(),
         Task::Header { check: false } => header::write(),
     }

@@ -1,14 +1,14 @@
 //! The module as users get it, put together in out/WslImage from what cargo and dotnet build.
 
 use std::collections::BTreeMap;
-use std::env::consts::{DLL_PREFIX, DLL_SUFFIX};
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
-use crate::cargo;
-use crate::machine::{self, Program};
+use crate::libraries::{self, Library};
+use crate::machine::Program;
+use crate::package::{self, Manifest};
 use crate::process;
 
 /// The C# project, from the repository's folder.
@@ -16,6 +16,8 @@ pub(crate) const PROJECT: &str = "powershell/src/WslImage.csproj";
 
 /// The version of everything in the workspace.
 pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+const MANIFEST: &str = "WslImage.psd1";
 
 const FRAMEWORKS: [&str; 2] = ["net8.0", "net472"];
 
@@ -25,13 +27,22 @@ pub(crate) fn folder() -> &'static Path {
     &FOLDER
 }
 
-/// Builds the native library and the assemblies, and brings out/WslImage up to date.
+/// Builds the module with the native library for this machine.
 pub(crate) fn build() -> Result<&'static Path> {
+    build_with(&[libraries::build_own()?])
+}
+
+/// Builds the assemblies, and brings out/WslImage up to date with them and the native libraries.
+pub(crate) fn build_with(libraries: &[Library]) -> Result<&'static Path> {
+    build_in(folder(), libraries)?;
+    Ok(folder())
+}
+
+/// The same in another folder.
+pub(crate) fn build_in(folder: &Path, libraries: &[Library]) -> Result<()> {
     if !Program::DotnetSdk.is_available() {
         bail!("the module needs {}", Program::DotnetSdk.name());
     }
-    let artifacts = cargo::build(["--release", "--package", "wslimage-capi"])?;
-    let library = artifacts.dynamic_library("wslimage-capi")?;
     process::run(process::command("dotnet").args([
         "build",
         PROJECT,
@@ -54,13 +65,41 @@ pub(crate) fn build() -> Result<&'static Path> {
             powershell.join("src/bin/Release").join(framework).join("WslImage.dll"),
         );
     }
-    let native = Path::new("runtimes").join(machine::runtime_identifier()).join("native");
-    files.insert(native.join(format!("{DLL_PREFIX}wslimage{DLL_SUFFIX}")), library);
+    for library in libraries {
+        let name = library.path.file_name().context("a library without a name")?;
+        files.insert(Path::new("runtimes").join(&library.rid).join("native").join(name), library.path.clone());
+    }
     files.insert("LICENSE".into(), process::root().join("LICENSE"));
+    let notices = target("THIRD-PARTY-NOTICES.txt");
+    write(&notices, &package::notices()?)?;
+    files.insert("THIRD-PARTY-NOTICES.txt".into(), notices);
+    let manifest = complete_manifest(&powershell.join("WslImage").join(MANIFEST), &files)?;
+    files.insert(MANIFEST.into(), manifest);
 
-    update(folder(), &files)?;
-    println!("The module is in {}", folder().display());
-    Ok(folder())
+    update(folder, &files)?;
+    println!("The module is in {}", folder.display());
+    Ok(())
+}
+
+/// Writes the manifest with what only the whole knows, and returns where.
+fn complete_manifest(source: &Path, files: &BTreeMap<PathBuf, PathBuf>) -> Result<PathBuf> {
+    let changelog = fs::read_to_string(process::root().join("CHANGELOG.md")).context("CHANGELOG.md")?;
+    let notes = package::release_notes(&changelog, VERSION)?;
+    let text = fs::read_to_string(source).with_context(|| source.display().to_string())?;
+    let manifest = Manifest::new(text).completed(files.keys(), &notes)?;
+    let target = target(MANIFEST);
+    write(&target, manifest.text())?;
+    Ok(target)
+}
+
+/// Where a file of the module lies that is written here.
+fn target(name: &str) -> PathBuf {
+    process::root().join("target/module").join(name)
+}
+
+fn write(file: &Path, text: &str) -> Result<()> {
+    fs::create_dir_all(file.parent().context("no folder")?)?;
+    fs::write(file, text).with_context(|| format!("cannot write {}", file.display()))
 }
 
 /// Adds all files below `source`, under `name`.

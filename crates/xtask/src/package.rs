@@ -1,100 +1,248 @@
-//! The module as one zip file, the same bytes from the same files.
+//! The module as users get it: what the PowerShell Gallery takes, a zip file, who is in it, and the sums of all; the same bytes
+//! from the same files.
 
-use std::fs::{self, File};
-use std::io::{BufWriter, Write as _};
-use std::path::Path;
+mod archive;
+mod manifest;
+mod nupkg;
+mod parts;
 
-use anyhow::{Context, Result};
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
 use sha2::{Digest as _, Sha256};
-use zip::write::SimpleFileOptions;
-use zip::{CompressionMethod, DateTime, ZipWriter};
 
-use crate::machine;
+pub(crate) use self::manifest::{Manifest, release_notes};
+pub(crate) use self::parts::notices;
+use crate::libraries::{self, Library, TARGETS, Target};
 use crate::module;
+use crate::process;
 
-/// Builds the module and writes out/WslImage-VERSION-RID.zip and its SHA-256, as `sha256sum -c` reads it.
-pub(crate) fn build() -> Result<()> {
-    let folder = module::build()?;
-    let name = format!("WslImage-{}-{}.zip", module::VERSION, machine::runtime_identifier());
-    let archive = folder.with_file_name(&name);
-    compress(folder, &archive).with_context(|| format!("cannot write {}", archive.display()))?;
+/// What goes into a package.
+#[derive(Args, Default)]
+pub(crate) struct Options {
+    /// Take the native libraries from FOLDER, which has one in a folder RID for each system, and build none
+    #[arg(long, value_name = "FOLDER")]
+    libraries: Option<PathBuf>,
+    /// Fail unless there is a library for every system
+    #[arg(long)]
+    complete: bool,
+    /// Pack the module in FOLDER as it is, such as a signed one, and build nothing
+    #[arg(long, value_name = "FOLDER", conflicts_with = "libraries")]
+    module: Option<PathBuf>,
+}
 
-    let digest = Sha256::digest(fs::read(&archive)?);
-    let mut sum = String::new();
-    for byte in digest {
-        sum.push_str(&format!("{byte:02x}"));
+/// A package that was made.
+pub(crate) struct Package {
+    pub(crate) nupkg: PathBuf,
+    pub(crate) zip: PathBuf,
+}
+
+impl Package {
+    /// Both files.
+    pub(crate) fn bytes(&self) -> Result<[Vec<u8>; 2]> {
+        Ok([fs::read(&self.nupkg)?, fs::read(&self.zip)?])
     }
-    let line = format!("{sum}  {name}\n");
-    fs::write(folder.with_file_name(format!("{name}.sha256")), &line)?;
-    print!("{line}");
+}
+
+/// Puts the module together and writes the packages into out/package.
+pub(crate) fn build(options: &Options) -> Result<Package> {
+    let module = match (&options.module, &options.libraries) {
+        (Some(module), _) => module.clone(),
+        (None, Some(folder)) => module::build_with(&find(folder)?)?.to_owned(),
+        (None, None) => module::build_with(&libraries::build_all()?)?.to_owned(),
+    };
+    let lacking: Vec<&str> =
+        TARGETS.iter().filter(|target| !has_library(&module, target)).map(|target| target.rid).collect();
+    if !lacking.is_empty() {
+        let list = lacking.join(", ");
+        if options.complete {
+            bail!("the package lacks the native library for {list}");
+        }
+        println!("This package is for trying out, not for publishing: it lacks the native library for {list}.");
+    }
+    write(&module, &process::root().join("out/package"))
+}
+
+/// Builds the libraries of the named systems, or all that this machine can, into out/libraries/RID.
+pub(crate) fn build_libraries(rids: &[String]) -> Result<()> {
+    let folder = process::root().join("out/libraries");
+    let libraries = if rids.is_empty() {
+        libraries::build_all()?
+    } else {
+        rids.iter().map(|rid| Target::named(rid)?.build()).collect::<Result<_>>()?
+    };
+    for library in libraries {
+        let file = folder.join(&library.rid).join(library.path.file_name().context("a library without a name")?);
+        fs::create_dir_all(folder.join(&library.rid))?;
+        fs::copy(&library.path, &file).with_context(|| format!("cannot write {}", file.display()))?;
+        println!("{}", file.display());
+    }
     Ok(())
 }
 
-/// Writes all files below `folder` under the folder's own name, sorted, with one date and one mode.
-fn compress(folder: &Path, archive: &Path) -> Result<()> {
-    let base = folder.parent().context("no folder above the module's")?;
-    let mut files = Vec::new();
-    list(folder, &mut files)?;
-    let mut names = Vec::with_capacity(files.len());
-    for file in files {
-        let name: Vec<_> = file.strip_prefix(base)?.iter().map(|part| part.to_string_lossy()).collect();
-        names.push((name.join("/"), file));
+/// The libraries in FOLDER/RID.
+fn find(folder: &Path) -> Result<Vec<Library>> {
+    let mut libraries = Vec::new();
+    for target in &TARGETS {
+        let path = folder.join(target.rid).join(file_name(target));
+        if path.is_file() {
+            libraries.push(Library { rid: target.rid.to_owned(), path });
+        }
     }
-    names.sort();
-
-    let options = SimpleFileOptions::default()
-        .compression_method(CompressionMethod::Deflated)
-        .last_modified_time(DateTime::DEFAULT)
-        .unix_permissions(0o644);
-    let mut zip = ZipWriter::new(BufWriter::new(File::create(archive)?));
-    for (name, file) in names {
-        zip.start_file(name, options)?;
-        zip.write_all(&fs::read(file)?)?;
+    if libraries.is_empty() {
+        bail!("there is no native library in {}", folder.display());
     }
-    zip.finish()?.flush()?;
-    Ok(())
+    Ok(libraries)
 }
 
-fn list(folder: &Path, files: &mut Vec<std::path::PathBuf>) -> Result<()> {
-    for entry in fs::read_dir(folder)? {
-        let path = entry?.path();
-        if path.is_dir() {
-            list(&path, files)?;
-        } else {
-            files.push(path);
+fn has_library(module: &Path, target: &Target) -> bool {
+    module.join("runtimes").join(target.rid).join("native").join(file_name(target)).is_file()
+}
+
+/// What the library is called on a system; the module looks for it by this name.
+fn file_name(target: &Target) -> &'static str {
+    match target.rid.split('-').next() {
+        Some("win") => "wslimage.dll",
+        Some("osx") => "libwslimage.dylib",
+        _ => "libwslimage.so",
+    }
+}
+
+/// Writes the packages of a module's folder into an empty `folder`.
+pub(crate) fn write(module: &Path, folder: &Path) -> Result<Package> {
+    let files = archive::read(module)?;
+    let manifest = fs::read_to_string(module.join("WslImage.psd1"))
+        .with_context(|| format!("there is no module in {}", module.display()))?;
+    let manifest = Manifest::new(manifest);
+    let (mut told, mut there) = (manifest.list("FileList")?, files.iter().map(|(name, _)| name).collect::<Vec<_>>());
+    told.sort();
+    there.sort();
+    if !told.iter().eq(there) {
+        bail!("the files of {} are not those that its manifest lists", module.display());
+    }
+    let version = manifest.string("ModuleVersion")?;
+
+    if folder.exists() {
+        fs::remove_dir_all(folder).with_context(|| format!("cannot empty {}", folder.display()))?;
+    }
+    fs::create_dir_all(folder)?;
+    // A folder for each version: an update does not touch the files of a session that has the older one loaded.
+    let installed: archive::Files =
+        files.iter().map(|(name, content)| (format!("WslImage/{version}/{name}"), content.clone())).collect();
+    let (nupkg, zip) = (format!("WslImage.{version}.nupkg"), format!("WslImage-{version}.zip"));
+    let mut sums = String::new();
+    for (name, content) in [
+        (&nupkg, nupkg::pack(&manifest, &files)?),
+        (&zip, archive::zip(&installed)?),
+        (&format!("WslImage-{version}.cdx.json"), parts::bill_of_materials()?.into_bytes()),
+    ] {
+        let file = folder.join(name);
+        fs::write(&file, &content).with_context(|| format!("cannot write {}", file.display()))?;
+        let _ = writeln!(sums, "{}  {name}", hex(&Sha256::digest(&content)));
+    }
+    fs::write(folder.join("SHA256SUMS"), &sums)?;
+    print!("{sums}");
+    println!("The packages are in {}", folder.display());
+    Ok(Package { nupkg: folder.join(nupkg), zip: folder.join(zip) })
+}
+
+/// Installs a package into a folder of `$env:PSModulePath` as Install-PSResource does, and returns where the module lies.
+pub(crate) fn install_nupkg(nupkg: &Path, modules: &Path) -> Result<PathBuf> {
+    let folder = modules.join("WslImage").join(module::VERSION);
+    extract(nupkg, &folder, |name| !nupkg::is_of_the_package(name))?;
+    Ok(folder)
+}
+
+/// The same of the zip file, which a user extracts there.
+pub(crate) fn install_zip(zip: &Path, modules: &Path) -> Result<PathBuf> {
+    extract(zip, modules, |_| true)?;
+    Ok(modules.join("WslImage").join(module::VERSION))
+}
+
+fn extract(archive: &Path, folder: &Path, wanted: impl Fn(&str) -> bool) -> Result<()> {
+    let file = fs::File::open(archive).with_context(|| archive.display().to_string())?;
+    let mut zip = zip::ZipArchive::new(file)?;
+    for index in 0..zip.len() {
+        let mut entry = zip.by_index(index)?;
+        let name = entry.enclosed_name().with_context(|| format!("{} has an unsafe name", archive.display()))?;
+        if wanted(&manifest::name(&name)) {
+            let target = folder.join(name);
+            fs::create_dir_all(target.parent().unwrap_or(folder))?;
+            std::io::copy(&mut entry, &mut fs::File::create(target)?)?;
         }
     }
     Ok(())
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use std::fs;
+    use std::path::Path;
 
     use anyhow::Result;
 
-    use super::compress;
+    use super::{archive, install_nupkg, install_zip, write};
+    use crate::module;
+
+    const FILES: [&str; 4] = ["WslImage.psd1", "WslImage.psm1", "bin/net472/WslImage.dll", "runtimes/a-b/native/lib"];
+
+    fn module(folder: &Path, order: &[&str]) -> Result<()> {
+        let list = FILES.map(|file| format!("'{file}'")).join(", ");
+        let manifest = format!(
+            "@{{\nModuleVersion = '{}'\nAuthor = 'A'\nCompanyName = 'C'\nCopyright = '(c)'\nDescription = 'D'\n\
+             CmdletsToExport = @('Get-It')\nFileList = @({list})\nTags = @('WSL')\nLicenseUri = 'https://l'\n\
+             ProjectUri = 'https://p'\nReleaseNotes = 'N'\n}}\n",
+            module::VERSION
+        );
+        for name in order {
+            let file = folder.join(name);
+            fs::create_dir_all(file.parent().unwrap_or(folder))?;
+            fs::write(file, if name.ends_with("psd1") { &manifest } else { *name })?;
+        }
+        Ok(())
+    }
 
     #[test]
-    fn equal_files_give_equal_archives() -> Result<()> {
+    fn equal_modules_give_equal_packages_and_what_is_installed_is_the_module() -> Result<()> {
         let place = tempfile::tempdir()?;
-        let mut archives = Vec::new();
-        for (copy, order) in [("one", ["a/b", "c"]), ("two", ["c", "a/b"])] {
-            let folder = place.path().join(copy).join("WslImage");
-            for name in order {
-                fs::create_dir_all(folder.join(name).parent().unwrap_or(&folder))?;
-                fs::write(folder.join(name), name)?;
+        let mut reversed = FILES;
+        reversed.reverse();
+        let mut written = Vec::new();
+        for (name, order) in [("one", FILES), ("two", reversed)] {
+            let folder = place.path().join(name);
+            module(&folder.join("module"), &order)?;
+            let package = write(&folder.join("module"), &folder.join("package"))?;
+            for (kind, installed) in [
+                ("nupkg", install_nupkg(&package.nupkg, &folder.join("from nupkg"))?),
+                ("zip", install_zip(&package.zip, &folder.join("from zip"))?),
+            ] {
+                assert_eq!(archive::read(&installed)?, archive::read(&folder.join("module"))?, "{kind}");
             }
-            let archive = place.path().join(copy).join("module.zip");
-            compress(&folder, &archive)?;
-            archives.push(fs::read(archive)?);
+            written.push(archive::read(&folder.join("package"))?);
         }
-        assert_eq!(archives[0], archives[1]);
+        assert!(written[0] == written[1], "the packages differ");
+        let names: Vec<_> = written[0].iter().map(|(name, _)| name.replace(module::VERSION, "V")).collect();
+        assert_eq!(names, ["SHA256SUMS", "WslImage-V.cdx.json", "WslImage-V.zip", "WslImage.V.nupkg"]);
+        Ok(())
+    }
 
-        let mut zip = zip::ZipArchive::new(std::io::Cursor::new(&archives[0]))?;
-        let names = zip.file_names().map(|name| Ok(name?.into_owned())).collect::<Result<Vec<_>>>()?;
-        assert_eq!(names, ["WslImage/a/b", "WslImage/c"]);
-        assert_eq!(std::io::read_to_string(zip.by_index(0)?)?, "a/b");
+    #[test]
+    fn a_file_that_the_manifest_does_not_list_is_refused() -> Result<()> {
+        let place = tempfile::tempdir()?;
+        module(&place.path().join("module"), &FILES)?;
+        fs::write(place.path().join("module/left over"), "")?;
+        assert!(write(&place.path().join("module"), &place.path().join("package")).is_err());
+        assert!(!place.path().join("package").exists());
         Ok(())
     }
 }

@@ -30,7 +30,7 @@ pub(super) fn measure(bench: &Bench<'_>) -> Result<Section> {
     let others = Others::watch(server.id())?;
     let rows = in_turn(&stage, &contenders, rounds)?;
     let others = others.share()?;
-    let starts = startup::import(bench.module)?;
+    let starts = startup::import(bench.module, bench.folder)?;
 
     let mut goals = Vec::new();
     for contender in [Contender::Module, Contender::ModuleInTerminal] {

@@ -19,7 +19,7 @@ pub(super) const C: Suite = Suite {
     needs: &[Program::CCompiler],
     run: |session| {
         let program = compile(session)?;
-        run(session, &mut process::command(program))
+        run(session.registry()?.describe_to(&mut process::command(program)))
     },
 };
 
@@ -45,7 +45,7 @@ pub(super) const VALGRIND: Suite = Suite {
         }
         // The program leaves out what is a matter of milliseconds.
         command.arg(program).env("WSLIMAGE_TEST_VALGRIND", "1");
-        run(session, &mut command)
+        run(session.registry()?.describe_to(&mut command))
     },
 };
 
@@ -54,17 +54,20 @@ fn compile(session: &mut Session) -> Result<PathBuf> {
     let library = session.artifacts()?.dynamic_library("wslimage-capi")?;
     let folder = library.parent().context("the library has no folder")?;
     let program = folder.join(format!("wslimage-capi-test{EXE_SUFFIX}"));
+    let mut compile = compiler(machine::C_COMPILER)?;
     process::run(
-        process::command(machine::C_COMPILER)
-            .args(["-std=c11", "-Wall", "-Wextra", "-Werror", "-g", "-pthread", "-DWSLIMAGE_TEST_PANIC"])
-            .arg("-Icrates/wslimage-capi/include")
-            .args(sources("tests/capi")?)
-            .arg("-o")
-            .arg(&program)
-            .arg(&library)
-            .args(system_libraries(folder)),
+        compile.arg("-DWSLIMAGE_TEST_PANIC").arg("-o").arg(&program).arg(&library).args(system_libraries(folder)),
     )?;
     Ok(program)
+}
+
+/// A call of that compiler with all sources of the program.
+pub(super) fn compiler(program: &str) -> Result<Command> {
+    let mut compiler = process::command(program);
+    compiler
+        .args(["-std=c11", "-Wall", "-Wextra", "-Werror", "-g", "-pthread", "-Icrates/wslimage-capi/include"])
+        .args(sources("tests/capi")?);
+    Ok(compiler)
 }
 
 /// Windows looks for the library beside the program, where it is.
@@ -85,9 +88,9 @@ fn sources(folder: &str) -> Result<Vec<PathBuf>> {
     Ok(sources)
 }
 
-fn run(session: &mut Session, command: &mut Command) -> Result<Counts> {
-    let registry = session.registry()?;
-    let (status, output) = process::run_and_read(registry.describe_to(command))?;
+/// Runs the program, which knows the registry.
+pub(super) fn run(command: &mut Command) -> Result<Counts> {
+    let (status, output) = process::run_and_read(command)?;
     let counts = Counts::from_last_line(&output)
         .with_context(|| format!("the C program ended with {status} and without its counts"))?;
     Ok(counts.with_status(status.success()))

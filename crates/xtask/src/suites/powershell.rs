@@ -1,6 +1,7 @@
 //! The module: its C# source, and its commands in the real engine.
 
 use std::path::Path;
+use std::process::Command;
 
 use anyhow::{Context, Result};
 
@@ -24,7 +25,9 @@ pub(super) const FORMAT: Suite = Suite {
     here: true,
     needs: &[Program::DotnetSdk],
     run: |_| {
-        process::run(process::command("dotnet").args(["format", module::PROJECT, "--verify-no-changes"]))?;
+        for project in [module::PROJECT, FRAMEWORK_TEST] {
+            process::run(process::command("dotnet").args(["format", project, "--verify-no-changes"]))?;
+        }
         Ok(Counts::PASSED)
     },
 };
@@ -46,7 +49,43 @@ pub(super) const PESTER_51: Suite = Suite {
 };
 
 fn pester(session: &mut Session, engine: &str) -> Result<Counts> {
-    session.module()?;
+    let module = session.module()?;
+    pester_files(session, engine, module, &[])
+}
+
+pub(super) const FRAMEWORK: Suite = Suite {
+    name: "framework",
+    what: "the build for .NET Framework with the native library, in mono where there is no Windows",
+    here: !cfg!(target_os = "macos"),
+    needs: if cfg!(windows) { &[Program::DotnetSdk] } else { &[Program::DotnetSdk, Program::Mono] },
+    run: |session| {
+        let module = session.module()?;
+        process::run(process::command("dotnet").args(["build", FRAMEWORK_TEST, "--configuration", "Release"]).args([
+            "--nologo",
+            "--verbosity",
+            "quiet",
+            "--disable-build-servers",
+        ]))?;
+        let program = process::root().join("tests/framework/bin/Release/net472/WslImage.FrameworkTest.exe");
+        let mut command = if cfg!(windows) {
+            process::command(program)
+        } else {
+            let mut command = process::command("mono");
+            command.arg(program);
+            command
+        };
+        command.arg(module);
+        let (status, output) = process::run_and_read(session.registry()?.describe_to(&mut command))?;
+        let counts = Counts::from_last_line(&output)
+            .with_context(|| format!("the program ended with {status} and without its counts"))?;
+        Ok(counts.with_status(status.success()))
+    },
+};
+
+const FRAMEWORK_TEST: &str = "tests/framework/WslImage.FrameworkTest.csproj";
+
+/// Runs the test files of these names, or all, on the module in a folder.
+pub(super) fn pester_files(session: &mut Session, engine: &str, module: &Path, names: &[&str]) -> Result<Counts> {
     let modules = process::root().join(".tools/modules");
     provide_pester(&modules)?;
     let mut command = process::command(engine);
@@ -54,7 +93,10 @@ fn pester(session: &mut Session, engine: &str) -> Result<Counts> {
     if cfg!(windows) {
         command.args(["-ExecutionPolicy", "Bypass"]);
     }
-    command.args(["-File", "tests/powershell/run.ps1"]);
+    command.args(["-File", "tests/powershell/run.ps1"]).env("WSLIMAGE_MODULE", module);
+    if !names.is_empty() {
+        command.args(["-Name", &names.join(",")]);
+    }
     if modules.is_dir() {
         let mut path = modules.into_os_string();
         if let Some(rest) = std::env::var_os("PSModulePath") {
@@ -63,7 +105,12 @@ fn pester(session: &mut Session, engine: &str) -> Result<Counts> {
         }
         command.env("PSModulePath", path);
     }
-    let (status, output) = process::run_and_read(session.registry()?.describe_to(&mut command))?;
+    run(session.registry()?.describe_to(&mut command))
+}
+
+/// Runs the tests by a command that knows the registry.
+pub(super) fn run(command: &mut Command) -> Result<Counts> {
+    let (status, output) = process::run_and_read(command)?;
     let counts = Counts::from_last_line(&output)
         .with_context(|| format!("the Pester run ended with {status} and without its counts"))?;
     Ok(counts.with_status(status.success()))
