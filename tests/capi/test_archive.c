@@ -386,7 +386,7 @@ static void files_without_the_image_are_refused(void)
 
   char *missing = path_of("no-such-file.tar");
   image = local_image(missing);
-  check_no_local_image(&image, WSLIMAGE_ERROR_KIND_INVALID_ARGUMENT, "no-such-file.tar");
+  check_no_local_image(&image, WSLIMAGE_ERROR_KIND_NOT_FOUND, "no-such-file.tar");
   image = local_image(source);
   image.selection = "other";
   check_no_local_image(&image, WSLIMAGE_ERROR_KIND_NOT_FOUND, "name:tag");
