@@ -60,7 +60,9 @@ impl Target {
         command
             .args(["--release", "--package", "wslimage-capi", "--target", &self.cargo_target(), "--target-dir"])
             .arg(process::root().join("target/libraries").join(self.rid))
-            .args(["--config", &format!("target.{}.rustflags=[{}]", self.triple, flags.join(","))]);
+            .args(["--config", &format!("target.{}.rustflags=[{}]", self.triple, flags.join(","))])
+            // Users download it: a twelfth smaller, for twice the time of linking.
+            .env("CARGO_PROFILE_RELEASE_LTO", "fat");
         let path = cargo::build_with(command)?.dynamic_library("wslimage-capi")?;
         Ok(Library { rid: self.rid.to_owned(), path })
     }
