@@ -81,7 +81,9 @@ pub(super) fn measure(bench: &Bench<'_>) -> Result<Section> {
     module::build_with(&[libraries::build_own()?, Target::named("win-x64")?.build()?])?;
     let image = bench.image(LAYER_MIB)?;
     let rounds = bench.rounds(ROUNDS);
-    let server = NearServer::start(bench.folder, image.root(), image.layer_hex())?;
+    let folder = bench.folder.join("windows");
+    fs::create_dir(&folder)?;
+    let server = NearServer::start(&folder, image.root(), image.layer_hex())?;
     let stage = bench.stage(server.address(), server.ca(), &image);
     let windows = Wine::start()?;
     let others = Others::watch(server.id())?;
