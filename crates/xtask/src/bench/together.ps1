@@ -14,4 +14,4 @@ Import-Module $Module
 [Console]::Out.WriteLine('ready')
 [void] [Console]::In.ReadLine()
 # The digest alone: a program's standard output has the information stream too.
-Get-DockerImage @PSBoundParameters 6> $null
+Get-DockerImage @PSBoundParameters 3> $null 6> $null
