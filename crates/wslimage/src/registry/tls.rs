@@ -32,16 +32,16 @@ pub(super) fn client_config(
     let builder = ClientConfig::builder_with_provider(provider.clone())
         .with_safe_default_protocol_versions()
         .map_err(|error| Error::new(ErrorKind::Tls, format!("TLS could not be set up: {error}")).caused_by(error))?;
-    if skip_certificate_check {
-        let verifier = Arc::new(AnyCertificate(provider));
-        return signed(builder.dangerous().with_custom_certificate_verifier(verifier), client);
-    }
-    let verifier = Arc::new(Trust {
-        added: added_roots(roots, &provider)?,
-        // A system without any certificate still reaches plain http; a handshake then says "unknown issuer".
-        system: rustls_platform_verifier::Verifier::new(provider.clone()).ok(),
-        provider,
-    });
+    let trust = if skip_certificate_check {
+        Trust::Anybody
+    } else {
+        Trust::Issuers {
+            added: added_roots(roots, &provider)?,
+            // A system without any certificate still reaches plain http; a handshake then says "unknown issuer".
+            system: rustls_platform_verifier::Verifier::new(provider.clone()).ok(),
+        }
+    };
+    let verifier = Arc::new(Verifier { trust, provider });
     signed(builder.dangerous().with_custom_certificate_verifier(verifier), client)
 }
 
@@ -65,18 +65,27 @@ fn added_roots(
     Ok(Some(verifier))
 }
 
-/// Whoever is trusted by the certificates that were given or by the system's store.
-///
-/// The given ones are not handed to the system: Windows takes only roots that signed themselves, and then only together
-/// with an engine of their own.
 #[derive(Debug)]
-struct Trust {
-    added: Option<Arc<WebPkiServerVerifier>>,
-    system: Option<rustls_platform_verifier::Verifier>,
+struct Verifier {
+    trust: Trust,
     provider: Arc<CryptoProvider>,
 }
 
-impl ServerCertVerifier for Trust {
+/// Whose certificate is good.
+#[derive(Debug)]
+enum Trust {
+    Anybody,
+    /// Whoever is known by the certificates that were given or by the system's store.
+    ///
+    /// The given ones are not handed to the system: Windows takes only roots that signed themselves, and then only
+    /// together with an engine of their own.
+    Issuers {
+        added: Option<Arc<WebPkiServerVerifier>>,
+        system: Option<rustls_platform_verifier::Verifier>,
+    },
+}
+
+impl ServerCertVerifier for Verifier {
     fn verify_server_cert(
         &self,
         end_entity: &CertificateDer<'_>,
@@ -86,12 +95,13 @@ impl ServerCertVerifier for Trust {
         now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
         const UNKNOWN: rustls::Error = rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer);
+        let Trust::Issuers { added, system } = &self.trust else { return Ok(ServerCertVerified::assertion()) };
         let verify = |verifier: &dyn ServerCertVerifier| {
             verifier.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
         };
-        let added = self.added.as_deref().map_or(Err(UNKNOWN), |added| verify(added));
+        let added = added.as_deref().map_or(Err(UNKNOWN), |added| verify(added));
         let Err(added_error) = added else { return added };
-        let system = self.system.as_ref().map_or(Err(UNKNOWN), |system| verify(system));
+        let system = system.as_ref().map_or(Err(UNKNOWN), |system| verify(system));
         // Whoever knows the issuer knows what is wrong.
         if system.is_err() && added_error != UNKNOWN { Err(added_error) } else { system }
     }
@@ -154,42 +164,4 @@ fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>> {
             .advice("Give a file with BEGIN CERTIFICATE lines."));
     }
     Ok(certificates)
-}
-
-#[derive(Debug)]
-struct AnyCertificate(Arc<CryptoProvider>);
-
-impl ServerCertVerifier for AnyCertificate {
-    fn verify_server_cert(
-        &self,
-        _end_entity: &CertificateDer<'_>,
-        _intermediates: &[CertificateDer<'_>],
-        _server_name: &ServerName<'_>,
-        _ocsp_response: &[u8],
-        _now: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls12_signature(message, certificate, signature, &self.0.signature_verification_algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls13_signature(message, certificate, signature, &self.0.signature_verification_algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.signature_verification_algorithms.supported_schemes()
-    }
 }
