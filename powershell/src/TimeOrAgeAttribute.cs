@@ -29,6 +29,9 @@ public sealed class TimeOrAgeAttribute : ArgumentTransformationAttribute
                 // The engine would take it as ticks since the year 1.
                 throw new ArgumentTransformationMetadataException(
                     $"{value} is neither a time nor an age; an age of {value} days is written {value}.00:00:00.");
+            case string given when !DateTime.TryParse(given, CultureInfo.InvariantCulture, DateTimeStyles.None, out _):
+                throw new ArgumentTransformationMetadataException(
+                    $"'{given}' is neither a time such as 2024-03-01 nor an age such as 30.00:00:00, which is 30 days.");
             default:
                 return inputData;
         }

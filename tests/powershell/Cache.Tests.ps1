@@ -103,8 +103,10 @@ Describe 'Clear-WslImageCache' {
         Get-Rest | Should -BeExactly @(Get-Digest 'one')
     }
 
-    It 'refuses <Value> for a time' -ForEach @(@{ Value = 30 }, @{ Value = 'soon' }, @{ Value = [timespan]::FromDays(-1) }) {
-        { Clear-WslImageCache -CachePath $path -UnusedSince $Value } | Should -Throw
+    It 'refuses <Value> for a time, and says why' -ForEach @(
+        @{ Value = 30; Message = '30.00:00:00' }, @{ Value = 'soon'; Message = "'soon' is neither a time" }, @{ Value = [timespan]::FromDays(-1); Message = 'negative' }) {
+        $failure = Get-Failure { Clear-WslImageCache -CachePath $path -UnusedSince $Value }
+        $failure.Exception.Message | Should -Match $Message
         @(Get-Rest).Count | Should -Be 3
     }
 
