@@ -154,13 +154,9 @@ Get-DockerImage -ImageName $env:TEST_IMAGE -DestinationFile $env:TEST_FILE -Regi
     }
 
     It 'of zstd layers becomes one of gzip' {
-        $zstd = Get-Command -Name zstd -CommandType Application -ErrorAction SilentlyContinue
-        if (-not $zstd) { Set-ItResult -Skipped -Because 'there is no program zstd here' }
-        $tar = Join-Path $folder 'layer.tar'
-        [IO.File]::WriteAllBytes($tar, (New-Tar ((Get-RootEntry) + @(@{ Name = 'zeros'; Bytes = (New-Object byte[] 300000) }))))
-        & zstd -q $tar -o "$tar.zst"
-        $layer = @{ file = "$tar.zst"; mediaType = 'application/vnd.oci.image.layer.v1.tar+zstd' }
-        $config = '{"os":"linux","architecture":"amd64","rootfs":{"type":"layers","diff_ids":["sha256:' + (Get-FileHash -LiteralPath $tar -Algorithm SHA256).Hash.ToLowerInvariant() + '"]}}'
+        $tar = New-Tar ((Get-RootEntry) + @(@{ Name = 'zeros'; Bytes = (New-Object byte[] 300000) }))
+        $layer = @{ base64 = [Convert]::ToBase64String((ConvertTo-Zstd $tar)); mediaType = 'application/vnd.oci.image.layer.v1.tar+zstd' }
+        $config = '{"os":"linux","architecture":"amd64","rootfs":{"type":"layers","diff_ids":["sha256:' + (Get-Hash $tar) + '"]}}'
         $image = Add-TestImage -Layer $layer -ConfigText $config
         $given = Get-Given $image $file
         Assert-Hash $file (Get-DockerImage @given 6>$null)
@@ -226,7 +222,8 @@ Describe '-Format' {
         $given = Get-Given $image $file
         Assert-Hash $file (Get-DockerImage @given -Format $Format 6>$null)
         [IO.File]::ReadAllBytes($file)[0..($Begin.Count - 1)] | Should -Be $Begin
-        Assert-ThreeLayer $file
+        # .NET alone reads no xz.
+        if ((Test-Tar) -or $Format -ne 'TarXz') { Assert-ThreeLayer $file }
     }
 
     It 'Original writes one layer as it is, whatever it is' {
@@ -379,7 +376,7 @@ Describe '-Path' {
         New-Layout (Join-Path $source 'layout') @(@{ Name = 'one'; Layer = @($lower, $upper) })
         New-Layout (Join-Path $source 'images') @(@{ Name = 'first'; Layer = @(, $lower) }, @{ Name = 'second'; Layer = @($lower, $upper) })
         New-DockerArchive (Join-Path $source 'saved.tar') 'name:tag' @($lower, $upper)
-        & tar -cf (Join-Path $source 'layout.tar') -C (Join-Path $source 'layout') oci-layout index.json blobs
+        New-Archive (Join-Path $source 'layout.tar') (Join-Path $source 'layout')
     }
     BeforeEach { $file = Join-Path $TestDrive "$([guid]::NewGuid().ToString('N')).tar.gz" }
 

@@ -1,4 +1,5 @@
-# Debian's docker-registry as a child process on loopback, and a real Debian root filesystem to put into it. Linux only.
+# Debian's docker-registry as a child process on loopback, and a real Debian root filesystem to put into it. Linux only; the
+# tests on another system are told of registries that run beside them.
 Add-Type -AssemblyName System.Net.Http
 
 function Invoke-Tool([string] $Program, [string[]] $Arguments) {
@@ -85,6 +86,24 @@ function Stop-DockerRegistry($Registry) {
     if ($Registry) { $Registry.Process.Kill(); $Registry.Process.WaitForExit(); $Registry.Process.Dispose() }
 }
 
+# One registry for everybody and one that wants a login, both with the Debian image. Ends with Stop-RealRegistry.
+function Start-RealRegistry([string] $Folder) {
+    $missing = @(Get-MissingProgram 'docker-registry', 'openssl', 'htpasswd')
+    if ($missing) { throw "there is no $($missing -join ' and no ') here" }
+    $rootfs = Get-DebianRootfs
+    $certificate = New-Certificate (New-Item -ItemType Directory -Path (Join-Path $Folder 'certificate')).FullName
+    $running = [ordered]@{ repository = 'distributions/debian'; tag = 'minbase'; rootfs = $rootfs; size = (Get-Item -LiteralPath $rootfs).Length; authority = $certificate.Authority; user = 'somebody'; password = 'Secr3t: word' }
+    try {
+        $running.plain = Start-DockerRegistry (New-Item -ItemType Directory -Path (Join-Path $Folder 'plain')).FullName $certificate
+        $running.guarded = Start-DockerRegistry (New-Item -ItemType Directory -Path (Join-Path $Folder 'guarded')).FullName $certificate $running.user $running.password
+        foreach ($one in $running.plain, $running.guarded) { $running.digest = Publish-Image $one $running.repository $running.tag $rootfs }
+    }
+    catch { Stop-RealRegistry $running; throw }
+    $running
+}
+
+function Stop-RealRegistry($Running) { if ($Running) { foreach ($one in $Running.plain, $Running.guarded) { Stop-DockerRegistry $one } } }
+
 function Send-Request($Client, $Registry, [string] $Method, [string] $Url, $Content) {
     $request = New-Object System.Net.Http.HttpRequestMessage (New-Object System.Net.Http.HttpMethod $Method), $Url
     if ($Registry.User) {
@@ -158,4 +177,4 @@ function Send-Manifest($Client, $Registry, [string] $Repository, [string] $Refer
     $null = Send-Request $Client $Registry PUT "https://$($Registry.Address)/v2/$Repository/manifests/$Reference" $content
 }
 
-Export-ModuleMember -Function Get-MissingProgram, Get-DebianRootfs, New-Certificate, Start-DockerRegistry, Stop-DockerRegistry, Publish-Image
+Export-ModuleMember -Function Start-RealRegistry, Stop-RealRegistry

@@ -41,6 +41,28 @@ function Compress-Byte([byte[]] $Bytes) {
     $gzip = New-Object IO.Compression.GZipStream $memory, ([IO.Compression.CompressionMode]::Compress)
     $gzip.Write($Bytes, 0, $Bytes.Length)
     $gzip.Dispose()
+    $compressed = $memory.ToArray()
+    # The header tells the system (RFC 1952, 2.3.1): always Unix, so that the bytes are the same.
+    $compressed[9] = 3
+    , $compressed
+}
+
+# A zstd frame of blocks as they are (RFC 8878, 3.1.1): it needs no compressor, which not every machine has.
+function ConvertTo-Zstd([byte[]] $Bytes) {
+    $memory = New-Object IO.MemoryStream
+    $writer = New-Object IO.BinaryWriter $memory
+    $writer.Write([uint32] 4247762216)
+    # One segment, and the size in four bytes.
+    $writer.Write([byte] 0xA0)
+    $writer.Write([uint32] $Bytes.Length)
+    $most = 131072
+    for ($at = 0; $at -lt $Bytes.Length; $at += $most) {
+        $count = [Math]::Min($most, $Bytes.Length - $at)
+        $header = [BitConverter]::GetBytes([uint32] ($count * 8 + [int] ($at + $count -eq $Bytes.Length)))
+        $writer.Write($header, 0, 3)
+        $writer.Write($Bytes, $at, $count)
+    }
+    $writer.Flush()
     , $memory.ToArray()
 }
 
@@ -70,18 +92,45 @@ function Get-Sample([int] $Count, [int] $Seed) {
     , $bytes
 }
 
-# The names in an archive, sorted, and its content in a folder, as tar tells them.
+# The names in an archive, sorted, its content in a folder, and a folder as an archive: by tar, which Windows has too, or by
+# .NET where it is missing.
+$script:hasTar = [bool] (Get-Command -Name tar -CommandType Application -ErrorAction SilentlyContinue)
+function Use-Plain([string] $File, [scriptblock] $Script) {
+    $stream = [IO.File]::OpenRead($File)
+    try {
+        $isGzip = $stream.ReadByte() -eq 0x1f
+        $stream.Position = 0
+        if ($isGzip) { $stream = New-Object IO.Compression.GZipStream $stream, ([IO.Compression.CompressionMode]::Decompress) }
+        & $Script $stream
+    }
+    finally { $stream.Dispose() }
+}
+function Test-Tar { $script:hasTar }
 function Get-ArchiveName([string] $File) {
-    $names = @(& tar -tf $File)
-    if ($LASTEXITCODE -ne 0) { throw "tar cannot read $File" }
+    $names = if ($script:hasTar) {
+        @(& tar -tf $File)
+        if ($LASTEXITCODE -ne 0) { throw "tar cannot read $File" }
+    }
+    else {
+        Use-Plain $File {
+            $reader = New-Object Formats.Tar.TarReader $args[0]
+            while ($entry = $reader.GetNextEntry()) { $entry.Name }
+        }
+    }
     $names = [string[]] @($names | ForEach-Object { $_ -replace '^\./', '' } | Where-Object { $_ })
     [Array]::Sort($names, [StringComparer]::Ordinal)
     $names
 }
 function Expand-Archived([string] $File, [string] $Folder) {
     $null = New-Item -ItemType Directory -Path $Folder -Force
+    if (-not $script:hasTar) { Use-Plain $File { [Formats.Tar.TarFile]::ExtractToDirectory($args[0], $Folder, $true) }; return }
     & tar -xf $File -C $Folder
     if ($LASTEXITCODE -ne 0) { throw "tar cannot extract $File" }
+}
+function New-Archive([string] $File, [string] $Folder) {
+    if (-not $script:hasTar) { [Formats.Tar.TarFile]::CreateFromDirectory($Folder, $File, $false); return }
+    & tar -cf $File -C $Folder .
+    if ($LASTEXITCODE -ne 0) { throw "tar cannot write $File" }
 }
 
 function Get-Hash([byte[]] $Bytes) {
@@ -123,4 +172,4 @@ function New-DockerArchive([string] $File, [string] $Name, [object[]] $Layer) {
     [IO.File]::WriteAllBytes($File, (New-Tar ($entries + @(@{ Name = $configName; Bytes = $config }, @{ Name = 'manifest.json'; Text = $list }))))
 }
 
-Export-ModuleMember -Function New-Tar, Compress-Byte, New-Layer, Get-RootEntry, Get-ThreeLayer, Get-ThreeLayerName, Get-Sample, Get-ArchiveName, Expand-Archived, New-Layout, New-DockerArchive
+Export-ModuleMember -Function New-Tar, Compress-Byte, ConvertTo-Zstd, Get-Hash, Test-Tar, New-Archive, New-Layer, Get-RootEntry, Get-ThreeLayer, Get-ThreeLayerName, Get-Sample, Get-ArchiveName, Expand-Archived, New-Layout, New-DockerArchive

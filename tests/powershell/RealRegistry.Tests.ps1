@@ -3,37 +3,34 @@
 BeforeAll {
     Import-Module (Join-Path $PSScriptRoot 'TestRegistry.psm1')
     Import-Module (Join-Path $PSScriptRoot 'Engine.psm1')
+    Import-Module (Join-Path $PSScriptRoot 'Layers.psm1')
     Import-Module (Join-Path $PSScriptRoot 'DockerRegistry.psm1')
     Import-Module $env:WSLIMAGE_MODULE
-    $lack = if (Test-Windows) { 'debootstrap and docker-registry are Linux programs' }
-    else {
-        $missing = @(Get-MissingProgram 'docker-registry', 'openssl', 'htpasswd', 'bsdtar')
-        if ($missing) { "there is no $($missing -join ' and no ') here" }
+    $started = $real = $lack = $null
+    if ($env:WSLIMAGE_TEST_REAL_REGISTRY) {
+        $real = ConvertFrom-Json -InputObject $env:WSLIMAGE_TEST_REAL_REGISTRY
+        # Told by Linux, read by Windows.
+        if (Test-Windows) { $real.authority = "Z:$($real.authority.Replace('/', '\'))" }
     }
-    $rootfs = $plain = $guarded = $null
-    if (-not $lack) { try { $rootfs = Get-DebianRootfs } catch { $lack = $_.Exception.Message } }
+    elseif (Test-Windows) { $lack = 'debootstrap and docker-registry are Linux programs' }
+    else { try { $started = $real = Start-RealRegistry $TestDrive } catch { $lack = $_.Exception.Message } }
     if ($lack -and $env:CI -eq 'true' -and -not (Test-Windows)) { throw $lack }
     function Assert-Available { if ($lack) { Set-ItResult -Skipped -Because $lack } }
     function Assert-Rootfs([string] $File, [string] $Hash) {
-        $Hash | Should -BeExactly $digest.Split(':')[1]
+        $Hash | Should -BeExactly $real.digest.Split(':')[1]
         (Get-FileHash -LiteralPath $File -Algorithm SHA256).Hash | Should -Be $Hash
-        $names = @(& bsdtar -tf $File)
-        $LASTEXITCODE | Should -Be 0
-        $names | Should -Contain './etc/debian_version'
-        @($names | Where-Object { $_ -match '^\./(usr/)?bin/' }).Count | Should -BeGreaterThan 50
+        $names = @(Get-ArchiveName $File)
+        $names | Should -Contain 'etc/debian_version'
+        @($names | Where-Object { $_ -match '^(usr/)?bin/' }).Count | Should -BeGreaterThan 50
     }
-    if ($rootfs) {
-        $digest = 'sha256:' + (Get-FileHash -LiteralPath $rootfs -Algorithm SHA256).Hash.ToLowerInvariant()
-        $certificate = New-Certificate (New-Item -ItemType Directory -Path (Join-Path $TestDrive 'certificate')).FullName
-        $plain = Start-DockerRegistry (New-Item -ItemType Directory -Path (Join-Path $TestDrive 'plain')).FullName $certificate
-        $guarded = Start-DockerRegistry (New-Item -ItemType Directory -Path (Join-Path $TestDrive 'guarded')).FullName $certificate 'somebody' 'Secr3t: word'
-        foreach ($one in $plain, $guarded) { $null = Publish-Image $one 'distributions/debian' 'minbase' $rootfs }
-        $login = New-Object pscredential 'somebody', (ConvertTo-SecureString 'Secr3t: word' -AsPlainText -Force)
+    if ($real) {
+        $login = New-Object pscredential $real.user, (ConvertTo-SecureString $real.password -AsPlainText -Force)
+        $name = @{ ImageName = $real.repository; Tag = $real.tag }
+        $trusted = @{ CACertificatePath = $real.authority }
     }
-    $name = @{ ImageName = 'distributions/debian'; Tag = 'minbase' }
 }
 
-AfterAll { foreach ($one in $plain, $guarded) { Stop-DockerRegistry $one } }
+AfterAll { Stop-RealRegistry $started }
 
 Describe 'A Debian root filesystem' {
     BeforeEach {
@@ -43,52 +40,52 @@ Describe 'A Debian root filesystem' {
     AfterEach { if ($file -and (Test-Path -LiteralPath $file)) { Remove-Item -LiteralPath $file } }
 
     It 'comes out of docker-registry over TLS' {
-        $hash = Get-DockerImage @name -DestinationFile $file -Registry $plain.Address -CACertificatePath $certificate.Authority 6>$null
+        $hash = Get-DockerImage @name -DestinationFile $file -Registry $real.plain.Address @trusted 6>$null
         Assert-Rootfs $file $hash
     }
 
     It 'comes out of docker-registry whose certificate is not looked at' {
-        $hash = Get-DockerImage @name -DestinationFile $file -Registry $plain.Address -SkipCertificateCheck 6>$null
+        $hash = Get-DockerImage @name -DestinationFile $file -Registry $real.plain.Address -SkipCertificateCheck 6>$null
         Assert-Rootfs $file $hash
     }
 
     It 'does not come when nobody vouches for the certificate' {
-        $failure = Get-Failure { Get-DockerImage @name -DestinationFile $file -Registry $plain.Address }
+        $failure = Get-Failure { Get-DockerImage @name -DestinationFile $file -Registry $real.plain.Address }
         $failure.Exception | Should -BeOfType ([WslImageDownloadException])
         Test-Path -LiteralPath $file | Should -BeFalse
     }
 
     It 'is described by its manifest' {
-        $manifest = Get-DockerImageManifest @name -Registry $plain.Address -CACertificatePath $certificate.Authority 6>$null
-        $manifest.digest | Should -BeExactly $digest
-        $manifest.size | Should -Be (Get-Item -LiteralPath $rootfs).Length
+        $manifest = Get-DockerImageManifest @name -Registry $real.plain.Address @trusted 6>$null
+        $manifest.digest | Should -BeExactly $real.digest
+        $manifest.size | Should -Be $real.size
         $manifest.config.Labels['org.opencontainers.image.title'] | Should -BeExactly 'Debian'
-        @(Get-DockerAuthToken -Registry $plain.Address -Repository $name.ImageName -CACertificatePath $certificate.Authority).Count | Should -Be 0
+        @(Get-DockerAuthToken -Registry $real.plain.Address -Repository $name.ImageName @trusted).Count | Should -Be 0
     }
 
     It 'comes out of docker-registry with a login' {
-        $hash = Get-DockerImage @name -DestinationFile $file -Registry $guarded.Address -CACertificatePath $certificate.Authority -Credential $login 6>$null
+        $hash = Get-DockerImage @name -DestinationFile $file -Registry $real.guarded.Address @trusted -Credential $login 6>$null
         Assert-Rootfs $file $hash
     }
 
     It 'does not come <How>' -ForEach @(@{ How = 'without a login'; Password = $null }, @{ How = 'with a wrong password'; Password = 'Wr0ng' }) {
-        $more = if ($Password) { @{ Credential = (New-Object pscredential 'somebody', (ConvertTo-SecureString $Password -AsPlainText -Force)) } } else { @{} }
-        $failure = Get-Failure { Get-DockerImage @name -DestinationFile $file -Registry $guarded.Address -CACertificatePath $certificate.Authority @more }
+        $more = if ($Password) { @{ Credential = (New-Object pscredential $real.user, (ConvertTo-SecureString $Password -AsPlainText -Force)) } } else { @{} }
+        $failure = Get-Failure { Get-DockerImage @name -DestinationFile $file -Registry $real.guarded.Address @trusted @more }
         $failure.Exception | Should -BeOfType ([WslImageDownloadException])
         $failure.Exception.ToString() | Should -Not -Match 'Wr0ng'
         Test-Path -LiteralPath $file | Should -BeFalse
     }
 
     It 'is missing under another tag' {
-        $failure = Get-Failure { Get-DockerImage -ImageName $name.ImageName -Tag 'missing' -DestinationFile $file -Registry $plain.Address -CACertificatePath $certificate.Authority }
+        $failure = Get-Failure { Get-DockerImage -ImageName $name.ImageName -Tag 'missing' -DestinationFile $file -Registry $real.plain.Address @trusted }
         $failure.Exception | Should -BeOfType ([WslImageSourceNotFoundException])
-        $failure.Exception.Message | Should -BeLike "Image not found: $($plain.Address)/distributions/debian:missing*"
+        $failure.Exception.Message | Should -BeLike "Image not found: $($real.plain.Address)/distributions/debian:missing*"
     }
 
     It 'comes out of the project''s own registry with a token' {
         $registry = Get-TestRegistry
-        $image = Add-TestImage -Layer @{ file = $rootfs }
-        $image.Digest | Should -BeExactly $digest
+        $image = Add-TestImage -Layer @{ file = $real.rootfs }
+        $image.Digest | Should -BeExactly $real.digest
         $hash = Get-DockerImage -ImageName $image.Repository -Tag latest -DestinationFile $file -Registry $registry.Https -CACertificatePath $registry.Ca 6>$null
         Assert-Rootfs $file $hash
         @(Get-TestLog -Repository $image.Repository | Where-Object { $_.path -eq $image.BlobPath -and $_.headers.authorization -like 'Bearer *' }).Count | Should -BeGreaterThan 0

@@ -139,7 +139,11 @@ if ($Original) {
         $sides["original $fetch"] = New-Side 'Original' ("Import-Module '{0}' -ArgumentList '{1}', {2} -Prefix Original" -f (Join-Path $PSScriptRoot 'OriginalModule.psm1').Replace("'", "''"), $Original.Replace("'", "''"), $fetch)
     }
 }
-if ($Module) { $sides['module'] = New-Side '' "Import-Module '$($Module.Replace("'", "''"))'" }
+if ($Module) {
+    $sides['module'] = New-Side '' "Import-Module '$($Module.Replace("'", "''"))'"
+    # Windows has no SSL_CERT_FILE to make the module trust the test registry.
+    if (Test-Windows) { $sides['module'].SessionStateProxy.SetVariable('PSDefaultParameterValues', [System.Management.Automation.DefaultParameterDictionary] @{ 'Get-Docker*:CACertificatePath' = (Get-TestRegistry).Ca }) }
+}
 
 $results = [ordered]@{}
 for ($number = 0; $number -lt $cases.Count; $number++) {
