@@ -6,6 +6,7 @@ mod package;
 mod powershell;
 mod rootfs;
 mod rust;
+mod test_files;
 pub(crate) mod windows;
 
 use std::fmt;
@@ -96,16 +97,15 @@ const SUITES: &[Suite] = &[
     powershell::FORMAT,
     powershell::PESTER,
     powershell::PESTER_51,
+    windows::WINDOWS,
     package::INSTALLED,
+    package::INSTALLED_ON_WINDOWS,
     powershell::FRAMEWORK,
     rust::DENY,
 ];
 
-/// Run when they are named, and not with all: under wine some files of tests do not come to their end yet.
-const NAMED: &[Suite] = &[windows::WINDOWS, package::INSTALLED_ON_WINDOWS];
-
 fn suites() -> impl Iterator<Item = &'static Suite> {
-    SUITES.iter().chain(NAMED).filter(|suite| suite.here)
+    SUITES.iter().filter(|suite| suite.here)
 }
 
 /// Prints the names of the suites.
@@ -128,8 +128,7 @@ pub(crate) fn run(names: &[String]) -> Result<()> {
         table.push(Row { name: "packages", counts: absence(), seconds: 0.0, note: Some(reason) });
     }
     for suite in suites() {
-        let is_named = names.iter().any(|name| name == suite.name);
-        if is_named || names.is_empty() && NAMED.iter().all(|named| named.name != suite.name) {
+        if names.is_empty() || names.iter().any(|name| name == suite.name) {
             println!("\n== {}: {}", suite.name, suite.what);
             let start = Instant::now();
             let (counts, note) = attempt(suite, &mut session);

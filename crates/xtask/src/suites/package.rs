@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
 
-use super::{Session, Suite, powershell, windows};
+use super::{Session, Suite, test_files, windows};
 use crate::counts::Counts;
 use crate::libraries;
 use crate::machine::Program;
@@ -25,8 +25,8 @@ pub(super) const INSTALLED: Suite = Suite {
         let installed = Installed::new("package", &[libraries::build_own()?])?;
         let mut counts = Counts::PASSED;
         for engine in if cfg!(windows) { &["pwsh", "powershell"][..] } else { &["pwsh"] } {
-            counts += powershell::pester_files(session, engine, &installed.from_nupkg, &FILES)?;
-            counts += powershell::pester_files(session, engine, &installed.from_zip, &["Package"])?;
+            counts += test_files::run_in(session, engine, &installed.from_nupkg, &FILES.map(str::to_owned))?;
+            counts += test_files::run_in(session, engine, &installed.from_zip, &["Package".to_owned()])?;
         }
         Ok(counts)
     },
@@ -39,7 +39,7 @@ pub(super) const INSTALLED_ON_WINDOWS: Suite = Suite {
     needs: &[Program::MinGw, Program::Wine, Program::DotnetSdk, Program::WindowsPowerShell],
     run: |session: &mut Session| {
         let installed = Installed::new("package-wine", &[session.library("win-x64")?])?;
-        windows::pester_files(session, &installed.from_nupkg, &FILES)
+        windows::run_on(session, &installed.from_nupkg, &FILES.map(str::to_owned))
     },
 };
 

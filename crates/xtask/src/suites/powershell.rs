@@ -1,13 +1,10 @@
 //! The module: its C# source, and its commands in the real engine.
 
-use std::path::Path;
-use std::process::Command;
-
 use anyhow::{Context, Result};
 
-use super::{Session, Suite, Unavailable};
+use super::{Session, Suite, test_files};
 use crate::counts::Counts;
-use crate::machine::{self, Program};
+use crate::machine::Program;
 use crate::module;
 use crate::process;
 
@@ -50,7 +47,7 @@ pub(super) const PESTER_51: Suite = Suite {
 
 fn pester(session: &mut Session, engine: &str) -> Result<Counts> {
     let module = session.module()?;
-    pester_files(session, engine, module, &[])
+    test_files::run_in(session, engine, module, &test_files::all()?)
 }
 
 pub(super) const FRAMEWORK: Suite = Suite {
@@ -83,47 +80,3 @@ pub(super) const FRAMEWORK: Suite = Suite {
 };
 
 const FRAMEWORK_TEST: &str = "tests/framework/WslImage.FrameworkTest.csproj";
-
-/// Runs the test files of these names, or all, on the module in a folder.
-pub(super) fn pester_files(session: &mut Session, engine: &str, module: &Path, names: &[&str]) -> Result<Counts> {
-    let modules = process::root().join(".tools/modules");
-    provide_pester(&modules)?;
-    let mut command = process::command(engine);
-    command.args(["-NoLogo", "-NoProfile", "-NonInteractive"]);
-    if cfg!(windows) {
-        command.args(["-ExecutionPolicy", "Bypass"]);
-    }
-    command.args(["-File", "tests/powershell/run.ps1"]).env("WSLIMAGE_MODULE", module);
-    if !names.is_empty() {
-        command.args(["-Name", &names.join(",")]);
-    }
-    if modules.is_dir() {
-        let mut path = modules.into_os_string();
-        if let Some(rest) = std::env::var_os("PSModulePath") {
-            path.push(if cfg!(windows) { ";" } else { ":" });
-            path.push(rest);
-        }
-        command.env("PSModulePath", path);
-    }
-    run(session.registry()?.describe_to(&mut command))
-}
-
-/// Runs the tests by a command that knows the registry.
-pub(super) fn run(command: &mut Command) -> Result<Counts> {
-    let (status, output) = process::run_and_read(command)?;
-    let counts = Counts::from_last_line(&output)
-        .with_context(|| format!("the Pester run ended with {status} and without its counts"))?;
-    Ok(counts.with_status(status.success()))
-}
-
-/// Saves Pester under `folder` where PowerShell has none of version 5 or later.
-fn provide_pester(folder: &Path) -> Result<()> {
-    let version = machine::pinned("PESTER")?;
-    process::run(
-        process::command("pwsh")
-            .args(["-NoProfile", "-NonInteractive", "-File", "crates/xtask/src/suites/pester.ps1"])
-            .args(["-Version", version, "-Folder"])
-            .arg(folder),
-    )
-    .map_err(|_| Unavailable(format!("needs Pester {version}, which could not be installed")).into())
-}

@@ -3,12 +3,13 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fs;
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 
-use super::{Session, Suite, native, powershell};
+use super::{Session, Suite, native, test_files};
 use crate::counts::Counts;
 use crate::machine::{self, Program};
 use crate::module;
@@ -18,7 +19,7 @@ pub(super) const WINDOWS: Suite = Suite {
     name: "windows",
     what: "the C program and the module with the DLL for Windows, under wine",
     here: cfg!(target_os = "linux"),
-    needs: &[Program::MinGw, Program::Wine, Program::DotnetSdk, Program::WindowsPowerShell],
+    needs: &[Program::MinGw, Program::Wine, Program::DotnetSdk, Program::PowerShell, Program::WindowsPowerShell],
     run: |session| {
         let wine = Wine::start()?;
         let mut counts = c(session, &wine)?;
@@ -44,25 +45,60 @@ fn pester(session: &mut Session, wine: &Wine) -> Result<Counts> {
     let library = session.library("win-x64")?;
     let module = folder().join("WslImage");
     module::build_in(&module, &[library])?;
-    run_pester(session, wine, &module, &[])
+    run_pester(session, wine, &module, &test_files::all()?)
 }
 
 /// Runs the test files of these names on the module in a folder.
-pub(super) fn pester_files(session: &mut Session, module: &Path, names: &[&str]) -> Result<Counts> {
+pub(super) fn run_on(session: &mut Session, module: &Path, names: &[String]) -> Result<Counts> {
     run_pester(session, &Wine::start()?, module, names)
 }
 
-fn run_pester(session: &mut Session, wine: &Wine, module: &Path, names: &[&str]) -> Result<Counts> {
-    let mut command = wine.command("pwsh-windows");
-    command
-        .args(["-NoLogo", "-NoProfile", "-NonInteractive", "-ExecutionPolicy", "Bypass", "-File"])
-        .arg("tests/powershell/run.ps1")
-        .env("WSLIMAGE_MODULE", windows_path(module));
-    if !names.is_empty() {
-        command.args(["-Name", &names.join(",")]);
+fn run_pester(session: &mut Session, wine: &Wine, module: &Path, names: &[String]) -> Result<Counts> {
+    let real = if names.iter().any(|name| name == RealRegistry::TESTS) { RealRegistry::start()? } else { None };
+    test_files::run(session, names, &|registry| {
+        let mut command = wine.command("pwsh-windows");
+        command.args(["-NoLogo", "-NoProfile", "-NonInteractive", "-ExecutionPolicy", "Bypass"]);
+        registry.describe_to(&mut command).env(CA, windows_path(registry.ca()));
+        command.env("WSLIMAGE_MODULE", windows_path(module));
+        if let Some(real) = &real {
+            command.env("WSLIMAGE_TEST_REAL_REGISTRY", &real.description);
+        }
+        command
+    })
+}
+
+/// Debian's registry with a real image, which tests in wine cannot start. Dropped, it ends.
+struct RealRegistry {
+    process: Child,
+    /// What its script tells, for RealRegistry.Tests.ps1.
+    description: String,
+}
+
+impl RealRegistry {
+    const TESTS: &str = "RealRegistry";
+
+    /// `None` where this machine lacks what it takes and need not have it.
+    fn start() -> Result<Option<Self>> {
+        let mut command = process::command("pwsh");
+        command.args(["-NoLogo", "-NoProfile", "-NonInteractive", "-File", "tests/powershell/ServeRealRegistry.ps1"]);
+        process::announce(&command);
+        let process = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
+        let mut running = Self { process, description: String::new() };
+        let output = running.process.stdout.as_mut().context("no standard output")?;
+        BufReader::new(output).read_line(&mut running.description)?;
+        match running.description.trim() {
+            "" if machine::is_ci() => bail!("the real registry did not start"),
+            "" => Ok(None),
+            _ => Ok(Some(running)),
+        }
     }
-    let registry = session.registry()?;
-    powershell::run(registry.describe_to(&mut command).env(CA, windows_path(registry.ca())))
+}
+
+impl Drop for RealRegistry {
+    fn drop(&mut self) {
+        drop(self.process.stdin.take());
+        let _ = self.process.wait();
+    }
 }
 
 /// The variable that names a file, which Windows knows by another path.
