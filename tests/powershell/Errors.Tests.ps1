@@ -86,6 +86,13 @@ Describe 'Failing with the original''s sentence' {
         Test-Path -LiteralPath $file | Should -BeFalse
     }
 
+    It 'says that nobody vouches for the certificate, and what to do' {
+        $failure = Get-Failure { Get-DockerImage -ImageName 'a/b' -DestinationFile $file -Registry $registry.Https }
+        $failure.Exception | Should -BeOfType ([WslImageDownloadException])
+        $failure.Exception.Message | Should -Match 'its certificate is by an issuer that this system does not trust'
+        $failure.ErrorDetails.RecommendedAction | Should -Match 'Add the issuer''s certificate'
+    }
+
     It 'names the same failure by the same id, and another by another' {
         $ids = @(foreach ($name in 'a', 'b') {
                 $image = Add-TestImage

@@ -163,6 +163,10 @@ fn tls_reason(error: &rustls::Error) -> (String, Option<&'static str>) {
             (format!("its certificate is for another name ({certificate})"), None)
         }
         Bad::Revoked => ("its certificate was revoked".to_owned(), None),
+        Bad::Other(reason) => (
+            format!("this system refuses its certificate: {}", reason.0),
+            Some("Mend what the system says, or give the issuer's PEM file, which is asked before the system."),
+        ),
         other => (format!("its certificate cannot be used: {other}"), None),
     }
 }

@@ -101,7 +101,9 @@ impl ServerCertVerifier for Verifier {
         };
         let added = added.as_deref().map_or(Err(UNKNOWN), |added| verify(added));
         let Err(added_error) = added else { return added };
-        let system = system.as_ref().map_or(Err(UNKNOWN), |system| verify(system));
+        let system = system.as_ref().map_or(Err(UNKNOWN), |system| {
+            verify(system).map_err(|error| if is_partial_chain(&error) { UNKNOWN } else { error })
+        });
         // Whoever knows the issuer knows what is wrong.
         if system.is_err() && added_error != UNKNOWN { Err(added_error) } else { system }
     }
@@ -127,6 +129,14 @@ impl ServerCertVerifier for Verifier {
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.provider.signature_verification_algorithms.supported_schemes()
     }
+}
+
+/// Whether Windows missed the issuer itself (`CERT_E_CHAINING`), which is the rule for an authority that nobody installed,
+/// because servers do not send their root. The platform's verifier has no name for it and passes Windows' text and number on.
+fn is_partial_chain(error: &rustls::Error) -> bool {
+    const CERT_E_CHAINING: i32 = 0x800B_010A_u32.cast_signed();
+    let rustls::Error::InvalidCertificate(CertificateError::Other(other)) = error else { return false };
+    other.0.to_string().ends_with(&format!("(os error {CERT_E_CHAINING})"))
 }
 
 /// Who this client is, for servers that ask.

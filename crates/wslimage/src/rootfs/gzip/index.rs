@@ -65,15 +65,9 @@ pub(crate) struct GzipIndex {
     pub(super) plain_size: u64,
     /// The CRC-32 of all plain bytes.
     pub(super) crc: u32,
-    has_junk: bool,
 }
 
 impl GzipIndex {
-    /// Whether something else than zeros follows the last member.
-    pub(super) fn has_junk(&self) -> bool {
-        self.has_junk
-    }
-
     /// The CRC-32 of the plain bytes of the units from `first` to before `end`.
     pub(super) fn crc_of(&self, first: usize, end: usize) -> u32 {
         let start = &self.units[first];
@@ -180,7 +174,6 @@ impl Indexer {
                 windows,
                 plain_size: 0,
                 crc: 0,
-                has_junk: false,
             },
             state: State::Header(Header::default()),
             inflate: Inflate::new(),
@@ -263,7 +256,7 @@ impl Indexer {
     /// The index, when all is read.
     pub(crate) fn finish(mut self, sink: &mut dyn PlainSink) -> Result<GzipIndex, Failure> {
         match &self.state {
-            State::Over => self.index.has_junk = true,
+            State::Over => {}
             State::Header(header) if !header.is_begun() && !self.index.members.is_empty() => {}
             _ => return Err(Damaged::Truncated.into()),
         }
