@@ -34,6 +34,7 @@ mod image;
 mod kept;
 mod manifest;
 mod metadata;
+mod pipe;
 mod platform;
 mod progress;
 mod pull;

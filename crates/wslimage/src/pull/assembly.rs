@@ -1,6 +1,7 @@
 //! Layers that were read become the archive.
 
-use std::io::Write as _;
+use std::fs::File;
+use std::io::{self, Write as _};
 use std::sync::Arc;
 
 use oci_spec::image::{Digest, DigestAlgorithm};
@@ -8,8 +9,8 @@ use oci_spec::image::{Digest, DigestAlgorithm};
 use super::Context;
 use super::layers_folder::{LayersFolder, Unpublished};
 use crate::blob::{BackgroundFlush, PartialFile};
-use crate::digest::Hasher;
 use crate::error::{Error, ErrorKind, Result};
+use crate::pipe::{Pieces, Pipe};
 use crate::progress::{Job, Stage};
 use crate::rootfs::{
     Archive, Blob, Compression, Content, Format, Layer, Merge, Plan, Source, unpack, worth_unpacking, write_archive,
@@ -211,34 +212,48 @@ impl Planned {
         lock.expect_room(estimate)?;
         let unpacked = self.unpack(folder, lock, estimate, job)?;
         let mut file = folder.create_archive()?;
-        let mut flush = BackgroundFlush::new(file.path());
-        let mut hasher = Hasher::sha256();
+        let output = file.file().try_clone().map_err(|error| lock.write_error(error))?;
+        let flush = BackgroundFlush::new(file.path());
+        let writing = Pipe::start(move |pieces| write_and_hash(output, flush, &pieces));
         let mut size = 0;
         let mut told = 0;
-        let mut sink = |bytes: &[u8]| {
+        let mut sink = |bytes: Vec<u8>| {
             job.expect_not_cancelled()?;
-            hasher.update(bytes);
-            file.file().write_all(bytes).map_err(|error| lock.write_error(error))?;
-            flush.wrote(bytes.len() as u64);
             size += bytes.len() as u64;
+            let spare = writing.put(bytes)?;
             if size - told >= TOLD_AFTER {
                 told = size;
                 job.observer().wrote(size, estimate);
             }
-            Ok(())
+            Ok(spare)
         };
         let archive = Archive { sources: Arc::new(self.sources), plan: self.plan, format, digest: manifest.clone() };
-        let written = write_archive(archive, &mut sink, job)?;
+        let written = write_archive(archive, &mut sink, job);
+        let hash = writing.finish()?.map_err(|error| lock.write_error(error))??;
+        let written = written?;
         drop(unpacked);
         for (name, count) in &written.dropped {
             job.verbose(format!("Left out of {count} entries, because WSL does not take it: {name}."));
         }
         job.observer().wrote(size, size);
-        drop(flush);
         file.file().sync_all().map_err(|error| lock.write_error(error))?;
         job.expect_not_cancelled()?;
-        Ok((file, Assembled { hash: hasher.finish(), size }))
+        Ok((file, Assembled { hash, size }))
     }
+}
+
+/// Writes what comes, hashes it on one more thread, and returns the SHA-256 in hexadecimal digits.
+fn write_and_hash(mut output: File, mut flush: BackgroundFlush, pieces: &Pieces) -> io::Result<Result<String>> {
+    let hashing = Pipe::start(Pieces::sha256);
+    while let Some(piece) = pieces.next() {
+        output.write_all(&piece)?;
+        flush.wrote(piece.len() as u64);
+        match hashing.put(piece) {
+            Ok(spare) => pieces.give_back(spare),
+            Err(error) => return Ok(Err(error)),
+        }
+    }
+    Ok(hashing.finish())
 }
 
 /// An archive that has its final name.

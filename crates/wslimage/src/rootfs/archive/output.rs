@@ -18,7 +18,8 @@ const XZ_PRESET: u32 = 6;
 /// What one processor compresses at a time, in plain bytes: twice the window of the preset.
 const XZ_BLOCK: NonZeroU64 = NonZeroU64::new(16 * 1024 * 1024).expect("not zero");
 
-type Sink<'a> = &'a mut dyn FnMut(&[u8]) -> Result<()>;
+/// Takes the next bytes, and gives a buffer back.
+pub(super) type Sink<'a> = &'a mut dyn FnMut(Vec<u8>) -> Result<Vec<u8>>;
 
 /// What the archive's bytes go through.
 pub(super) enum Output<'a> {
@@ -52,16 +53,16 @@ impl<'a> Output<'a> {
         }
     }
 
-    pub(super) fn put(&mut self, bytes: &Bytes) -> Result<()> {
+    pub(super) fn put(&mut self, bytes: Bytes) -> Result<()> {
         match (self, bytes) {
-            (Self::Gzip(splice), Bytes::Compressed(compressed)) => splice.append(compressed),
+            (Self::Gzip(splice), Bytes::Compressed(compressed)) => splice.append(&compressed),
             (Self::Plain { sink, length }, Bytes::Plain(plain)) => {
                 *length += plain.len() as u64;
-                sink(plain)
+                sink(plain).map(drop)
             }
             (Self::Xz { writer, length }, Bytes::Plain(plain)) => {
                 *length += plain.len() as u64;
-                writer.write_all(plain).map_err(not_compressed)
+                writer.write_all(&plain).map_err(not_compressed)
             }
             _ => Err(Error::new(ErrorKind::Internal, "Plain and compressed bytes do not go together")),
         }
@@ -95,7 +96,7 @@ pub(super) struct SinkWriter<'a> {
 
 impl Write for SinkWriter<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        (self.sink)(bytes).map_err(io::Error::other)?;
+        (self.sink)(bytes.to_vec()).map_err(io::Error::other)?;
         Ok(bytes.len())
     }
 

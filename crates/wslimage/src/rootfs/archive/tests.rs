@@ -132,9 +132,9 @@ fn archives(layers: &[(Layer, u8)], formats: &[Format]) -> Option<Vec<Vec<u8>>> 
         let plan: Plan = merge.finish().ok()?;
         let digest = crate::digest::sha256(b"");
         let mut bytes = Vec::new();
-        let mut sink = |piece: &[u8]| {
-            bytes.extend_from_slice(piece);
-            Ok(())
+        let mut sink = |piece: Vec<u8>| {
+            bytes.extend_from_slice(&piece);
+            Ok(piece)
         };
         let written = write(Archive { sources: Arc::new(sources), plan, format, digest }, &mut sink, &Job::default());
         let written = written.expect("an archive");

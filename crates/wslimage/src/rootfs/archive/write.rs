@@ -9,7 +9,7 @@ use std::thread;
 use oci_spec::image::Digest;
 use tokio::runtime::Handle;
 
-use super::output::Output;
+use super::output::{Output, Sink};
 use super::steps::{Step, Stepper, Work};
 use super::work::{Done, SequentialReader, Worker, unreadable};
 use super::{Format, Source};
@@ -60,7 +60,7 @@ enum Ready {
 type Order = (Work, SyncSender<Result<Done>>);
 
 /// Writes the archive to `sink`. For a thread that may block, in a runtime.
-pub(crate) fn write(archive: Archive, sink: &mut dyn FnMut(&[u8]) -> Result<()>, job: &Job) -> Result<Written> {
+pub(crate) fn write(archive: Archive, sink: Sink<'_>, job: &Job) -> Result<Written> {
     let Archive { sources, plan, format, digest } = archive;
     let workers = thread::available_parallelism().map_or(2, NonZeroUsize::get).min(MOST_WORKERS);
     let output = Output::new(format, &digest, workers, sink)?;
@@ -168,7 +168,7 @@ fn write_ready(sources: &[Source], mut output: Output<'_>, readies: &Receiver<Re
                     let name = if is_listed { name } else { "more".to_owned() };
                     *written.dropped.entry(name).or_default() += count;
                 }
-                output.put(&done.bytes)?;
+                output.put(done.bytes)?;
             }
             Ready::Failed(error) => return Err(error),
         }

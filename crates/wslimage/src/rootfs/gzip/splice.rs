@@ -1,6 +1,6 @@
 //! One gzip stream of blocks from several.
 
-use std::io;
+use std::{io, mem};
 
 use super::cut::Cut;
 use super::deflate::{Compressed, Part};
@@ -11,7 +11,7 @@ use crate::rootfs::checksum;
 /// What is written at a time.
 const PIECE: usize = 256 * 1024;
 
-/// A gzip stream in the making, which `sink` gets piece by piece.
+/// A gzip stream in the making, which `sink` gets piece by piece; it gives a buffer back.
 pub(crate) struct Splice<S> {
     sink: S,
     output: Vec<u8>,
@@ -23,7 +23,7 @@ pub(crate) struct Splice<S> {
     length: u64,
 }
 
-impl<S: FnMut(&[u8]) -> crate::Result<()>> Splice<S> {
+impl<S: FnMut(Vec<u8>) -> crate::Result<Vec<u8>>> Splice<S> {
     /// Begins a stream with `header`.
     pub(crate) fn new(header: &[u8], sink: S) -> Self {
         let mut output = Vec::with_capacity(2 * PIECE);
@@ -88,7 +88,7 @@ impl<S: FnMut(&[u8]) -> crate::Result<()>> Splice<S> {
         let (crc, length) = (self.crc, self.length);
         self.put_bytes(&crc.to_le_bytes());
         self.put_bytes(&(length as u32).to_le_bytes());
-        (self.sink)(&self.output)?;
+        (self.sink)(self.output)?;
         Ok(length)
     }
 
@@ -103,7 +103,7 @@ impl<S: FnMut(&[u8]) -> crate::Result<()>> Splice<S> {
         while at < end {
             let first_byte = at / 8;
             let wanted = usize::try_from(end.div_ceil(8) - first_byte).unwrap_or(PIECE).min(PIECE);
-            let mut input = std::mem::take(&mut self.input);
+            let mut input = mem::take(&mut self.input);
             let count = blob.read_at(&mut input[..wanted], first_byte).map_err(CopyError::Read)?;
             if count == 0 {
                 return Err(CopyError::Read(io::ErrorKind::UnexpectedEof.into()));
@@ -191,7 +191,7 @@ impl<S: FnMut(&[u8]) -> crate::Result<()>> Splice<S> {
 
     fn flush(&mut self) -> crate::Result<()> {
         if self.output.len() >= PIECE {
-            (self.sink)(&self.output)?;
+            self.output = (self.sink)(mem::take(&mut self.output))?;
             self.output.clear();
         }
         Ok(())

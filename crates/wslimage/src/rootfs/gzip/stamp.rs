@@ -73,8 +73,6 @@ pub(crate) fn stamped(path: &Path, digest: &Digest, job: &Job) -> Result<Option<
         }
     }
     // Whatever follows the end, as zeros do in a file that was filled up, was not written here.
-    let is_whole = indexer
-        .finish(&mut Ok)
-        .is_ok_and(|index| matches!(&index.members[..], [one] if ends(one) == size));
+    let is_whole = indexer.finish(&mut Ok).is_ok_and(|index| matches!(&index.members[..], [one] if ends(one) == size));
     Ok(is_whole.then(|| Stamped { hash: hasher.finish(), size }))
 }

@@ -106,9 +106,9 @@ fn spliced(layer: &Layer, ranges: &[Range<u64>]) -> (Vec<u8>, u64) {
     let mut bytes = Vec::new();
     let mut copied = 0;
     {
-        let mut splice = Splice::new(&stamp::header(&crate::digest::sha256(b"")), |piece: &[u8]| {
-            bytes.extend_from_slice(piece);
-            Ok(())
+        let mut splice = Splice::new(&stamp::header(&crate::digest::sha256(b"")), |piece: Vec<u8>| {
+            bytes.extend_from_slice(&piece);
+            Ok(piece)
         });
         let blob = layer.blob.open().expect("the blob");
         let mut cursor = Cursor::new(layer.blob.open().expect("the blob"), layer.index.clone());

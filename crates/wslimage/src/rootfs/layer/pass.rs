@@ -1,24 +1,18 @@
 //! The one pass over a layer's bytes.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError};
-
-use sha2::{Digest as _, Sha256};
 
 use super::Content;
 use super::decompress::Decompressor;
-use crate::digest::hexadecimal;
 use crate::error::{Error, ErrorKind, Result};
+use crate::pipe::{Pieces, Pipe};
 use crate::progress::Job;
 use crate::rootfs::gzip::{PlainSink, Windows};
 use crate::rootfs::layer_entries::LayerEntries;
 use crate::rootfs::tar;
-use crate::task::joined;
 
 const INPUT: usize = 256 * 1024;
-/// So many pieces of plain bytes may wait to be hashed.
-const WAITING: usize = 4;
 
 /// A layer that was read.
 #[derive(Clone)]
@@ -87,26 +81,18 @@ pub(crate) fn read(
     budget: &PlainBudget,
     job: &Job,
 ) -> Result<Layer> {
-    let (pieces, waiting) = sync_channel::<Vec<u8>>(WAITING);
-    let spare = Arc::new(Mutex::new(Vec::new()));
-    let hash = tokio::runtime::Handle::current().spawn_blocking({
-        let spare = spare.clone();
-        move || hash(&waiting, &spare)
-    });
     let mut outlet = Outlet {
         archive: Ok(tar::Reader::new()),
         beginning: Vec::new(),
         entries: LayerEntries::default(),
-        pieces,
-        spare: &spare,
+        hashing: Pipe::start(Pieces::sha256),
         budget,
         plain_size: 0,
     };
     let decompressed = decompress(next, windows, &mut outlet, job);
     let is_meant = outlet.is_meant();
-    let Outlet { archive, entries, pieces, plain_size, .. } = outlet;
-    drop(pieces);
-    let hash = joined(tokio::runtime::Handle::current().block_on(hash));
+    let Outlet { archive, entries, hashing, plain_size, .. } = outlet;
+    let hash = hashing.finish();
     let read = || {
         let content = decompressed?;
         let archive = match archive.and_then(tar::Reader::finish) {
@@ -126,8 +112,7 @@ struct Outlet<'a> {
     archive: Result<tar::Reader>,
     beginning: Vec<u8>,
     entries: LayerEntries,
-    pieces: SyncSender<Vec<u8>>,
-    spare: &'a Mutex<Vec<Vec<u8>>>,
+    hashing: Pipe<String>,
     budget: &'a PlainBudget,
     plain_size: u64,
 }
@@ -155,9 +140,7 @@ impl PlainSink for Outlet<'_> {
                 read => read?,
             }
         }
-        let closed = |_| Error::new(ErrorKind::Internal, "The thread that hashes a layer has ended");
-        self.pieces.send(piece).map_err(closed)?;
-        Ok(self.spare.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default())
+        self.hashing.put(piece)
     }
 
     fn uncut_until(&self) -> u64 {
@@ -191,17 +174,4 @@ fn expect_bounded(entries: &LayerEntries) -> Result<()> {
         return Ok(());
     }
     Err(Error::new(ErrorKind::UnsupportedImage, "its names take more memory than those of any root filesystem"))
-}
-
-/// The SHA-256 of all pieces, in hexadecimal digits.
-fn hash(waiting: &Receiver<Vec<u8>>, spare: &Mutex<Vec<Vec<u8>>>) -> String {
-    let mut hash = Sha256::new();
-    while let Ok(piece) = waiting.recv() {
-        hash.update(&piece);
-        let mut spare = spare.lock().unwrap_or_else(PoisonError::into_inner);
-        if spare.len() < WAITING {
-            spare.push(piece);
-        }
-    }
-    hexadecimal(&hash.finalize())
 }
