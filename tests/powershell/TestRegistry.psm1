@@ -97,6 +97,9 @@ function Set-TestOption([string] $Repository, [System.Collections.IDictionary] $
 # Starts one more proxy and returns its address.
 function Add-TestProxy([System.Collections.IDictionary] $Proxy) { (Invoke-Control POST '/proxies' $Proxy).address }
 
+# Starts one more listener with TLS, with a certificate of its own, and returns its address.
+function Add-TestListener([System.Collections.IDictionary] $Listener = @{}) { (Invoke-Control POST '/listeners' $Listener).address }
+
 # What the registry answers at a path instead of what it would; each request takes the next step and the last one repeats.
 function Add-TestRoute([string] $Path, [object[]] $Step, [string] $Method) {
     $route = @{ path = $Path; steps = $Step }
@@ -125,5 +128,5 @@ function Get-ClosedAddress {
     "localhost:$port"
 }
 
-Export-ModuleMember -Function Get-TestRegistry, New-TestRepository, Add-TestImage, Add-TestBlob, Add-TestManifest, Set-TestAuth, Set-TestOption, Add-TestProxy, Add-TestRoute,
+Export-ModuleMember -Function Get-TestRegistry, New-TestRepository, Add-TestImage, Add-TestBlob, Add-TestManifest, Set-TestAuth, Set-TestOption, Add-TestProxy, Add-TestListener, Add-TestRoute,
     Remove-TestRoute, Get-TestLog, Wait-TestRequest, Get-ClosedAddress

@@ -52,11 +52,6 @@ function Start-Registry {
     $process
 }
 
-# To .NET PowerShell hands $null over as an empty text, which is a value.
-function Set-ProcessVariable([System.Collections.IDictionary] $Values) {
-    foreach ($name in $Values.Keys) { [Environment]::SetEnvironmentVariable($name, $(if ($null -eq $Values[$name]) { [NullString]::Value } else { $Values[$name] })) }
-}
-
 # Where logins, mirrors and proxies of this machine would come from, and what stands there in the tests.
 function Get-Isolation([string] $Folder) {
     $isolation = @{
@@ -85,6 +80,7 @@ foreach ($variable in @($isolation.Keys) + 'WSLIMAGE_MODULE', 'WSLIMAGE_TEST_REG
 }
 $registry = $null
 $code = 1
+Import-Module (Join-Path $PSScriptRoot 'Engine.psm1')
 try {
     Set-ProcessVariable $isolation
     if (-not $env:WSLIMAGE_MODULE) { $env:WSLIMAGE_MODULE = [IO.Path]::Combine($repository, 'out', 'WslImage') }
@@ -99,7 +95,6 @@ try {
     }
     else {
         Import-Module Pester -MinimumVersion 5.0
-        Import-Module (Join-Path $PSScriptRoot 'Engine.psm1')
         $global:PSDefaultParameterValues = Get-TestDefault
         # pwsh -File hands a list over as one text.
         $files = @(foreach ($one in ($Name -split ',')) { Get-ChildItem -Path (Join-Path $PSScriptRoot "$one.Tests.ps1") | ForEach-Object { $_.FullName } })
