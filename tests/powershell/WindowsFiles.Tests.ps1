@@ -1,6 +1,4 @@
 # Files as Windows has them: its paths and names, who else has a file open, attributes and times.
-if ([IO.Path]::DirectorySeparatorChar -ne '\') { return }
-
 BeforeAll {
     Import-Module (Join-Path $PSScriptRoot 'TestRegistry.psm1')
     Import-Module (Join-Path $PSScriptRoot 'Engine.psm1')

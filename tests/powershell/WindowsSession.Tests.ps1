@@ -1,6 +1,4 @@
 # What a user's session on Windows has: a console, a folder, programs on the PATH, certificates and proxies.
-if ([IO.Path]::DirectorySeparatorChar -ne '\') { return }
-
 BeforeAll {
     Import-Module (Join-Path $PSScriptRoot 'TestRegistry.psm1')
     Import-Module (Join-Path $PSScriptRoot 'Engine.psm1')
@@ -208,11 +206,17 @@ Describe 'The proxy of Windows'' settings' {
         $image = Add-TestImage
         $given = @{ ImageName = $image.Repository; Registry = 'registry.test'; CACertificatePath = $registry.Ca; ConnectionTimeoutSeconds = 10 }
         function Get-It { (Get-DockerImageManifest @given 6>$null).digest }
+        # The other tests are kept from these settings by NO_PROXY.
+        $noProxy = $env:NO_PROXY
+        $env:NO_PROXY = $null
     }
     AfterEach {
         if ($null -eq $before) { $settings.DeleteValue('DefaultConnectionSettings', $false) } else { $settings.SetValue('DefaultConnectionSettings', $before) }
     }
-    AfterAll { $settings.Dispose() }
+    AfterAll {
+        $env:NO_PROXY = $noProxy
+        $settings.Dispose()
+    }
 
     It 'is used, and named where it fails' {
         Set-Settings -Proxy $proxy
