@@ -184,15 +184,24 @@ Describe 'Letters beyond ASCII' {
     }
 
     It 'that are half of one are refused in -<Parameter>' -ForEach @(
-        @{ Parameter = 'ImageName' }, @{ Parameter = 'Registry' }, @{ Parameter = 'DestinationFile' }, @{ Parameter = 'CACertificatePath' }, @{ Parameter = 'Mirror' }, @{ Parameter = 'CachePath' }) {
+        @{ Parameter = 'ImageName' }, @{ Parameter = 'Tag' }, @{ Parameter = 'Registry' }, @{ Parameter = 'DestinationFile' }, @{ Parameter = 'Platform' }
+        @{ Parameter = 'CACertificatePath' }, @{ Parameter = 'Mirror' }, @{ Parameter = 'CachePath' }, @{ Parameter = 'Credential' }) {
         $folder = New-Folder
         $given = @{ ImageName = $image.Repository; DestinationFile = "$folder\rootfs.tar.gz" } + $at
-        $given[$Parameter] = "$folder\$($half)b"
+        $broken = "$folder\$($half)b"
+        $given[$Parameter] = if ($Parameter -eq 'Credential') { New-Object pscredential 'user', (ConvertTo-SecureString $broken -AsPlainText -Force) } else { $broken }
         $failure = Get-Failure { Get-DockerImage @given }
         $failure.FullyQualifiedErrorId | Should -BeLike 'InvalidArgument,*'
         $failure.CategoryInfo.Category | Should -Be 'InvalidArgument'
         $failure.Exception.Message | Should -BeExactly "The value of -$Parameter contains half of a surrogate pair, which is no character."
         Get-FolderContent $folder | Should -BeNullOrEmpty
+    }
+
+    It 'that are half of one do no harm in $env:' {
+        Invoke-With @{ WSLIMAGE_TEST_HALF = "a$half" } {
+            $env:WSLIMAGE_TEST_HALF | Should -BeExactly "a$half"
+            Get-Image "$(New-Folder)\rootfs.tar.gz" | Should -BeExactly $image.Hex
+        }
     }
 
     It 'that are half of one are refused in the name of the folder that a path is relative to' {
