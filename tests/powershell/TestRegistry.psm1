@@ -2,7 +2,10 @@
 # Requests go through HttpClient and not Invoke-RestMethod, whose answers differ between Windows PowerShell and PowerShell 7.
 Add-Type -AssemblyName System.Net.Http
 Import-Module (Join-Path $PSScriptRoot 'Layers.psm1')
-$script:client = New-Object System.Net.Http.HttpClient
+$handler = New-Object System.Net.Http.HttpClientHandler
+# That of this machine's settings, which a test may be changing.
+$handler.UseProxy = $false
+$script:client = New-Object System.Net.Http.HttpClient $handler
 $script:client.Timeout = [timespan]::FromMinutes(5)
 
 function Invoke-Control([string] $Method, [string] $Path, $Body) {

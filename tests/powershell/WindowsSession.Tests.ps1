@@ -186,6 +186,7 @@ Describe 'The proxy of Windows'' settings' {
         $settings = [Microsoft.Win32.Registry]::CurrentUser.CreateSubKey('Software\Microsoft\Windows\CurrentVersion\Internet Settings\Connections')
         $before = $settings.GetValue('DefaultConnectionSettings')
         # What the settings' window writes: a mark, a count of changes, what is on, and three texts with their lengths.
+        # Other programs, which see it too, reach this machine all the same.
         function Set-Settings([string] $Proxy = '', [string] $Exceptions = '', [string] $Script = '') {
             $memory = New-Object IO.MemoryStream
             $writer = New-Object IO.BinaryWriter $memory
@@ -193,7 +194,7 @@ Describe 'The proxy of Windows'' settings' {
             if ($Proxy) { $on = $on -bor 2 }
             if ($Script) { $on = $on -bor 4 }
             foreach ($number in 0x46, 1, $on) { $writer.Write([int] $number) }
-            foreach ($text in $Proxy, $Exceptions, $Script) {
+            foreach ($text in $Proxy, "localhost;127.0.0.1;$Exceptions", $Script) {
                 $bytes = [Text.Encoding]::ASCII.GetBytes($text)
                 $writer.Write([int] $bytes.Length)
                 $writer.Write($bytes)
