@@ -83,6 +83,19 @@ function Get-Failure([scriptblock] $Script) {
     try { $null = & $Script 6>$null } catch { return $_ }
 }
 
+# To .NET PowerShell hands $null over as an empty text, which is a value.
+function Set-ProcessVariable([System.Collections.IDictionary] $Values) {
+    foreach ($name in $Values.Keys) { [Environment]::SetEnvironmentVariable($name, $(if ($null -eq $Values[$name]) { [NullString]::Value } else { $Values[$name] })) }
+}
+
+# With other values in $env: for a while; $null is none.
+function Invoke-With([System.Collections.IDictionary] $Variable, [scriptblock] $Script) {
+    $before = @{}
+    foreach ($name in $Variable.Keys) { $before[$name] = [Environment]::GetEnvironmentVariable($name) }
+    Set-ProcessVariable $Variable
+    try { & $Script } finally { Set-ProcessVariable $before }
+}
+
 # Bytes that no compression or text encoding leaves as they are, the same for the same count.
 function Get-SampleByte([int] $Count) {
     $bytes = New-Object byte[] $Count
@@ -122,5 +135,5 @@ function Invoke-Shell([string] $Script, [string] $Folder, [System.Collections.ID
     finally { $process.Dispose() }
 }
 
-Export-ModuleMember -Function Test-Windows, Get-TestDefault, New-Engine, Invoke-Engine, Get-EngineResult, Get-InnerRecord, Join-Line, Get-Sign, Get-Failure, Get-SampleByte,
+Export-ModuleMember -Function Test-Windows, Get-TestDefault, New-Engine, Invoke-Engine, Get-EngineResult, Get-InnerRecord, Join-Line, Get-Sign, Get-Failure, Set-ProcessVariable, Invoke-With, Get-SampleByte,
     Get-FolderContent, Invoke-Shell

@@ -131,15 +131,12 @@ Describe 'A proxy' {
     }
 
     It 'is not used with -NoProxy' {
-        $before = $env:HTTPS_PROXY
-        $env:HTTPS_PROXY = "http://$(Get-ClosedAddress)"
-        try {
+        Invoke-With @{ HTTPS_PROXY = "http://$(Get-ClosedAddress)"; NO_PROXY = $null } {
             # Not loopback, to which no variable leads through a proxy, and reserved for documentation (RFC 5737).
             $given = @{ Registry = '192.0.2.1'; Repository = 'a/b'; MaximumRetryCount = 0; ConnectionTimeoutSeconds = 1 }
             (Get-Failure { Get-DockerAuthToken @given }).FullyQualifiedErrorId | Should -BeLike 'ProxyFailed,*'
             (Get-Failure { Get-DockerAuthToken @given -NoProxy }).FullyQualifiedErrorId | Should -Not -BeLike 'ProxyFailed,*'
         }
-        finally { $env:HTTPS_PROXY = $before }
     }
 }
 

@@ -27,13 +27,6 @@ BeforeAll {
     }
 
     function Get-Range($Image) { foreach ($request in (Get-TestLog -Path $Image.BlobPath)) { "$($request.headers.range)" } }
-
-    # With other values in $env: for a while.
-    function Invoke-With([System.Collections.IDictionary] $Variable, [scriptblock] $Script) {
-        $before = @{}
-        foreach ($name in $Variable.Keys) { $before[$name] = [Environment]::GetEnvironmentVariable($name); [Environment]::SetEnvironmentVariable($name, $Variable[$name]) }
-        try { & $Script } finally { foreach ($name in $before.Keys) { [Environment]::SetEnvironmentVariable($name, $(if ($null -eq $before[$name]) { [NullString]::Value } else { $before[$name] })) } }
-    }
 }
 
 Describe 'A download' {

@@ -2,7 +2,10 @@
 # Requests go through HttpClient and not Invoke-RestMethod, whose answers differ between Windows PowerShell and PowerShell 7.
 Add-Type -AssemblyName System.Net.Http
 Import-Module (Join-Path $PSScriptRoot 'Layers.psm1')
-$script:client = New-Object System.Net.Http.HttpClient
+$handler = New-Object System.Net.Http.HttpClientHandler
+# That of this machine's settings, which a test may be changing.
+$handler.UseProxy = $false
+$script:client = New-Object System.Net.Http.HttpClient $handler
 $script:client.Timeout = [timespan]::FromMinutes(5)
 
 function Invoke-Control([string] $Method, [string] $Path, $Body) {
@@ -97,6 +100,9 @@ function Set-TestOption([string] $Repository, [System.Collections.IDictionary] $
 # Starts one more proxy and returns its address.
 function Add-TestProxy([System.Collections.IDictionary] $Proxy) { (Invoke-Control POST '/proxies' $Proxy).address }
 
+# Starts one more listener with TLS, with a certificate of its own, and returns its address.
+function Add-TestListener([System.Collections.IDictionary] $Listener = @{}) { (Invoke-Control POST '/listeners' $Listener).address }
+
 # What the registry answers at a path instead of what it would; each request takes the next step and the last one repeats.
 function Add-TestRoute([string] $Path, [object[]] $Step, [string] $Method) {
     $route = @{ path = $Path; steps = $Step }
@@ -125,5 +131,5 @@ function Get-ClosedAddress {
     "localhost:$port"
 }
 
-Export-ModuleMember -Function Get-TestRegistry, New-TestRepository, Add-TestImage, Add-TestBlob, Add-TestManifest, Set-TestAuth, Set-TestOption, Add-TestProxy, Add-TestRoute,
+Export-ModuleMember -Function Get-TestRegistry, New-TestRepository, Add-TestImage, Add-TestBlob, Add-TestManifest, Set-TestAuth, Set-TestOption, Add-TestProxy, Add-TestListener, Add-TestRoute,
     Remove-TestRoute, Get-TestLog, Wait-TestRequest, Get-ClosedAddress

@@ -52,11 +52,6 @@ function Start-Registry {
     $process
 }
 
-# To .NET PowerShell hands $null over as an empty text, which is a value.
-function Set-ProcessVariable([System.Collections.IDictionary] $Values) {
-    foreach ($name in $Values.Keys) { [Environment]::SetEnvironmentVariable($name, $(if ($null -eq $Values[$name]) { [NullString]::Value } else { $Values[$name] })) }
-}
-
 # Where logins, mirrors and proxies of this machine would come from, and what stands there in the tests.
 function Get-Isolation([string] $Folder) {
     $isolation = @{
@@ -68,7 +63,8 @@ function Get-Isolation([string] $Folder) {
         $isolation[$proxy] = $null
         if ([IO.Path]::DirectorySeparatorChar -eq '/') { $isolation[$proxy.ToLowerInvariant()] = $null }
     }
-    if ([IO.Path]::DirectorySeparatorChar -eq '/') { $isolation.HOME = $Folder } else { $isolation.APPDATA = $Folder }
+    # On Windows this holds for the proxy of the user's settings too.
+    if ([IO.Path]::DirectorySeparatorChar -eq '/') { $isolation.HOME = $Folder } else { $isolation.APPDATA = $Folder; $isolation.NO_PROXY = '*' }
     $isolation
 }
 
@@ -85,6 +81,7 @@ foreach ($variable in @($isolation.Keys) + 'WSLIMAGE_MODULE', 'WSLIMAGE_TEST_REG
 }
 $registry = $null
 $code = 1
+Import-Module (Join-Path $PSScriptRoot 'Engine.psm1')
 try {
     Set-ProcessVariable $isolation
     if (-not $env:WSLIMAGE_MODULE) { $env:WSLIMAGE_MODULE = [IO.Path]::Combine($repository, 'out', 'WslImage') }
@@ -99,26 +96,33 @@ try {
     }
     else {
         Import-Module Pester -MinimumVersion 5.0
-        Import-Module (Join-Path $PSScriptRoot 'Engine.psm1')
         $global:PSDefaultParameterValues = Get-TestDefault
         # pwsh -File hands a list over as one text.
         $files = @(foreach ($one in ($Name -split ',')) { Get-ChildItem -Path (Join-Path $PSScriptRoot "$one.Tests.ps1") | ForEach-Object { $_.FullName } })
         if (-not $files) { throw "No test file is named $($Name -join ' or ')." }
-        $settings = @{
-            Run = @{ Path = $files; PassThru = $true }
-            Filter = @{ FullName = $FullName }
-            Output = @{ Verbosity = $(if ($Detailed) { 'Detailed' } else { 'Normal' }) }
+        # What is different on Windows.
+        $files = @($files | Where-Object { (Test-Windows) -or (Split-Path $_ -Leaf) -notlike 'Windows*' })
+        if ($files) {
+            $settings = @{
+                Run = @{ Path = $files; PassThru = $true }
+                Filter = @{ FullName = $FullName }
+                Output = @{ Verbosity = $(if ($Detailed) { 'Detailed' } else { 'Normal' }) }
+            }
+            if ($JUnit) { $settings.TestResult = @{ Enabled = $true; OutputFormat = 'JUnitXml'; OutputPath = $JUnit } }
+            $result = Invoke-Pester -Configuration (New-PesterConfiguration -Hashtable $settings)
+            foreach ($test in $result.Skipped) {
+                $because = @($test.ErrorRecord | ForEach-Object { $_.Exception.Message })
+                Write-Host "skipped: $($test.ExpandedPath -join ' ')$(if ($because) { ": $($because -join ' ')" })"
+            }
+            # A file that does not load and a block whose end fails are failures too, without a test to count.
+            $failed = $result.FailedCount + $result.FailedBlocksCount + $result.FailedContainersCount
+            $code = [int] ($failed -gt 0 -or $result.PassedCount + $result.SkippedCount -eq 0)
+            Write-Host "$($result.PassedCount) passed, $failed failed, $($result.SkippedCount) skipped"
         }
-        if ($JUnit) { $settings.TestResult = @{ Enabled = $true; OutputFormat = 'JUnitXml'; OutputPath = $JUnit } }
-        $result = Invoke-Pester -Configuration (New-PesterConfiguration -Hashtable $settings)
-        foreach ($test in $result.Skipped) {
-            $because = @($test.ErrorRecord | ForEach-Object { $_.Exception.Message })
-            Write-Host "skipped: $($test.ExpandedPath -join ' ')$(if ($because) { ": $($because -join ' ')" })"
+        else {
+            $code = 0
+            Write-Host '0 passed, 0 failed, 0 skipped'
         }
-        # A file that does not load and a block whose end fails are failures too, without a test to count.
-        $failed = $result.FailedCount + $result.FailedBlocksCount + $result.FailedContainersCount
-        $code = [int] ($failed -gt 0 -or $result.PassedCount + $result.SkippedCount -eq 0)
-        Write-Host "$($result.PassedCount) passed, $failed failed, $($result.SkippedCount) skipped"
     }
 }
 finally {

@@ -20,6 +20,7 @@ use crate::log::{Log, LogEntry, LogFilter, WaitFor};
 use crate::options::{OptionTable, RepositoryOptions};
 use crate::proxy::{self, Proxy, ProxySettings};
 use crate::route::{Route, RouteTable};
+use crate::step::Step;
 use crate::store::Store;
 use crate::tls::{Certificate, Tls};
 
@@ -66,6 +67,9 @@ pub struct TlsFaults {
     /// What is spoken is neither TLS nor HTTP.
     pub gibberish: String,
 }
+
+/// Where the authority's list of revoked certificates is.
+const REVOKED_PATH: &str = "/revoked.crl";
 
 /// All that the listeners and the control calls share.
 pub(crate) struct State {
@@ -176,25 +180,28 @@ impl TestRegistry {
     /// # Errors
     /// When there is no port or no temporary folder.
     pub async fn start() -> Result<Self> {
-        let tls = Tls::new()?;
+        let (plain, plain_address) = listener::bind().await.map_err(Error::start)?;
+        let tls = Tls::new(format!("http://{plain_address}{REVOKED_PATH}"))?;
         let folder = tempfile::Builder::new().prefix("wslimage-test-registry-").tempdir().map_err(Error::start)?;
-        let write = |name: &str, text: String| {
+        let write = |name: &str, content: &[u8]| {
             let path = folder.path().join(name);
-            fs::write(&path, text).map(|()| path).map_err(Error::start)
+            fs::write(&path, content).map(|()| path).map_err(Error::start)
         };
-        let ca = write("ca.pem", tls.ca_pem())?;
+        let ca = write("ca.pem", tls.ca_pem().as_bytes())?;
         let client = tls.client_pair()?;
-        let client_certificate = write("client.pem", client.certificate)?;
-        let client_key = write("client-key.pem", client.key)?;
+        let client_certificate = write("client.pem", client.certificate.as_bytes())?;
+        let client_key = write("client-key.pem", client.key.as_bytes())?;
+        let revoked = write("revoked.crl", &tls.revoked_list()?)?;
 
         let (control, control_address) = listener::bind().await.map_err(Error::start)?;
-        let (plain, plain_address) = listener::bind().await.map_err(Error::start)?;
         let (cdn, cdn_address) = listener::bind().await.map_err(Error::start)?;
         let (cdn_plain, cdn_plain_address) = listener::bind().await.map_err(Error::start)?;
         let ports = CdnPorts { http: cdn_plain_address.port(), https: cdn_address.port() };
         let acceptor = tls.acceptor(Certificate::Valid, false)?;
         let state = Arc::new(State::new(ports, tls));
         let stop = state.stopped.clone().drop_guard();
+        let revoked = Step { body_file: Some(revoked), ..Step::default() };
+        state.routes.add(&Route::new(REVOKED_PATH, [revoked.header("content-type", "application/pkix-crl")]))?;
 
         let https = TlsListener { name: Some("https".to_owned()), ..TlsListener::default() };
         let addresses = Addresses {

@@ -4,8 +4,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
 use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair,
-    KeyUsagePurpose, SanType,
+    BasicConstraints, CertificateParams, CertificateRevocationListParams, CertifiedIssuer, CrlDistributionPoint,
+    DnType, ExtendedKeyUsagePurpose, IsCa, KeyIdMethod, KeyPair, KeyUsagePurpose, SanType, SerialNumber,
 };
 use rustls::crypto::CryptoProvider;
 use rustls::server::WebPkiClientVerifier;
@@ -41,6 +41,8 @@ type Authority = CertifiedIssuer<'static, KeyPair>;
 pub(crate) struct Tls {
     ca: Authority,
     unknown_ca: Authority,
+    /// Where the certificates of listeners say that the list of revoked ones is.
+    revoked_url: String,
     provider: Arc<CryptoProvider>,
 }
 
@@ -51,8 +53,9 @@ pub(crate) struct PemPair {
 }
 
 impl Tls {
-    pub(crate) fn new() -> Result<Self> {
+    pub(crate) fn new(revoked_url: String) -> Result<Self> {
         Ok(Self {
+            revoked_url,
             ca: authority("WslImage test registry CA").map_err(Error::start)?,
             unknown_ca: authority("WslImage test registry, unknown CA").map_err(Error::start)?,
             provider: Arc::new(rustls::crypto::ring::default_provider()),
@@ -62,6 +65,20 @@ impl Tls {
     /// The authority's certificate.
     pub(crate) fn ca_pem(&self) -> String {
         self.ca.pem()
+    }
+
+    /// The authority's list of revoked certificates, which has none, in DER form.
+    pub(crate) fn revoked_list(&self) -> Result<Vec<u8>> {
+        let (this_update, next_update) = validity(Certificate::Valid);
+        let list = CertificateRevocationListParams {
+            this_update,
+            next_update,
+            crl_number: SerialNumber::from(1),
+            issuing_distribution_point: None,
+            revoked_certs: Vec::new(),
+            key_identifier_method: KeyIdMethod::Sha256,
+        };
+        Ok(list.signed_by(&self.ca).map_err(Error::start)?.der().to_vec())
     }
 
     /// What a listener takes that asks clients for a certificate.
@@ -110,6 +127,7 @@ impl Tls {
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
         params.use_authority_key_identifier_extension = true;
+        params.crl_distribution_points = vec![CrlDistributionPoint { uris: vec![self.revoked_url.clone()] }];
         let key = KeyPair::generate()?;
         let ca = if certificate == Certificate::UnknownAuthority { &self.unknown_ca } else { &self.ca };
         let certificate = params.signed_by(&key, ca)?;
@@ -126,17 +144,20 @@ fn authority(name: &str) -> std::result::Result<Authority, rcgen::Error> {
     CertifiedIssuer::self_signed(params, KeyPair::generate()?)
 }
 
-/// Valid from yesterday (clocks differ) and not for long, which some systems insist on.
 fn named(name: &str, certificate: Certificate) -> CertificateParams {
     let mut params = CertificateParams::default();
     params.distinguished_name.push(DnType::CommonName, name);
+    (params.not_before, params.not_after) = validity(certificate);
+    params
+}
+
+/// Valid from yesterday (clocks differ) and not for long, which some systems insist on.
+fn validity(certificate: Certificate) -> (OffsetDateTime, OffsetDateTime) {
     let (from, to) = match certificate {
         Certificate::Expired => (-30, -1),
         Certificate::NotYetValid => (1, 30),
         _ => (-1, 90),
     };
     let now = OffsetDateTime::now_utc();
-    params.not_before = now + Duration::days(from);
-    params.not_after = now + Duration::days(to);
-    params
+    (now + Duration::days(from), now + Duration::days(to))
 }

@@ -22,6 +22,8 @@ const FOLDER_ATTEMPTS: usize = 200;
 const FOLDER_INTERVAL: Duration = Duration::from_millis(1);
 /// What is less than this is not worth files that stay, in bytes.
 pub(crate) const WORTH_KEEPING: u64 = 1024 * 1024;
+/// The longest name of what lies beside a file while it is in the making begins with its name and ends so.
+const LONGEST_SUFFIX: &str = ".partial.digest";
 const MAKE_ROOM: &str = "Make room on the disk, or name a file on another.";
 
 const CLOSE_IT: &str = "Another program may have the file open, or you may not change it: close the program and run the same command again.";
@@ -384,13 +386,14 @@ fn impossible_on_windows(path: &Path) -> Option<String> {
     if !cfg!(windows) {
         return None;
     }
-    path.components().find_map(|part| match part {
+    let mut reasons = path.components().filter_map(|part| match part {
         Component::Normal(name) => file_name::why_impossible(&name.to_string_lossy()),
         Component::Prefix(prefix) if matches!(prefix.kind(), Prefix::DeviceNS(_)) => {
             Some("It is a device, not a file".to_owned())
         }
         _ => None,
-    })
+    });
+    reasons.next().or_else(|| file_name::why_too_long(&path.file_name()?.to_string_lossy(), LONGEST_SUFFIX))
 }
 
 fn ends_in_separator(path: &Path) -> bool {

@@ -1,5 +1,8 @@
 //! What Windows takes as the name of a file, which would otherwise be a device, a stream of another file or another name.
 
+/// So many UTF-16 units a name may have.
+const LONGEST: usize = 255;
+
 /// Why Windows has no file or folder of that `name`; `None` where it can have one.
 pub(super) fn why_impossible(name: &str) -> Option<String> {
     if let Some(bad) = name.chars().find(|character| is_forbidden(*character)) {
@@ -14,9 +17,20 @@ pub(super) fn why_impossible(name: &str) -> Option<String> {
         let end = if end == '.' { "dot" } else { "space" };
         return Some(format!("Windows drops the {end} at the end of \"{name}\""));
     }
+    if name.encode_utf16().count() > LONGEST {
+        return Some(format!("Windows allows no name of more than {LONGEST} characters"));
+    }
     // Also with an extension: con.tar.gz is the console.
     let stem = name.split('.').next().unwrap_or(name).trim_end();
     is_reserved(stem).then(|| format!("\"{stem}\" is the name of a device of Windows, whatever stands behind a dot"))
+}
+
+/// Why Windows has no room for `suffix` behind `name`; `None` where it has.
+pub(super) fn why_too_long(name: &str, suffix: &str) -> Option<String> {
+    let most = LONGEST - suffix.len();
+    (name.encode_utf16().count() > most).then(|| {
+        format!("Its name is too long: Windows allows {LONGEST} characters, and {suffix} needs room behind it")
+    })
 }
 
 fn is_forbidden(character: char) -> bool {
@@ -61,6 +75,18 @@ mod tests {
             let why = why_impossible(name).unwrap_or_else(|| panic!("{name:?} is taken"));
             assert!(why.contains(reason), "{name:?}: {why}");
         }
+    }
+
+    #[test]
+    fn names_are_not_too_long() {
+        // Each animal is two units of UTF-16.
+        for (letter, most) in [("n", 255), ("\u{e4}", 255), ("\u{1f427}", 127)] {
+            assert_eq!(why_impossible(&letter.repeat(most)), None);
+            let why = why_impossible(&letter.repeat(most + 1)).expect("it is too long");
+            assert!(why.contains("more than 255 characters"), "{why}");
+        }
+        assert_eq!(why_too_long(&"n".repeat(247), ".partial"), None);
+        assert!(why_too_long(&"n".repeat(248), ".partial").is_some());
     }
 
     #[test]

@@ -61,14 +61,25 @@ fn compile(session: &mut Session) -> Result<PathBuf> {
     Ok(program)
 }
 
+const STRICT_C: [&str; 4] = ["-std=c11", "-Wall", "-Wextra", "-Werror"];
+
 /// A call of that compiler with all sources of the program.
 pub(super) fn compiler(program: &str) -> Result<Command> {
     let mut compiler = process::command(program);
-    compiler
-        .args(["-std=c11", "-Wall", "-Wextra", "-Werror", "-g", "-pthread", "-Icrates/wslimage-capi/include"])
-        .args(sources("tests/capi")?);
+    compiler.args(STRICT_C).args(["-g", "-pthread", "-Icrates/wslimage-capi/include"]).args(sources("tests/capi")?);
     Ok(compiler)
 }
+
+/// Compiles the credential helper that tests of the module start on Windows.
+pub(super) fn credential_helper(compiler: &str) -> Result<PathBuf> {
+    let program = process::root().join("target/credential-helper.exe");
+    let mut compile = process::command(compiler);
+    process::run(compile.args(STRICT_C).arg("-o").arg(&program).arg("tests/powershell/windows/credential_helper.c"))?;
+    Ok(program)
+}
+
+/// The variable that names it to the tests.
+pub(super) const CREDENTIAL_HELPER: &str = "WSLIMAGE_TEST_CREDENTIAL_HELPER";
 
 /// Windows looks for the library beside the program, where it is.
 fn system_libraries(folder: &Path) -> Vec<String> {

@@ -10,9 +10,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow};
 
-use super::{Session, Unavailable};
+use super::{Session, Unavailable, native};
 use crate::counts::Counts;
-use crate::machine;
+use crate::machine::{self, Program};
 use crate::process;
 use crate::registry::Registry;
 
@@ -49,6 +49,8 @@ pub(super) fn run_in(session: &mut Session, engine: &str, module: &Path, names: 
     } else {
         None
     };
+    let has_helper = cfg!(windows) && Program::CCompiler.is_available();
+    let helper = if has_helper { Some(native::credential_helper(machine::C_COMPILER)?) } else { None };
     run(session, names, &|registry| {
         let mut command = process::command(engine);
         command.args(["-NoLogo", "-NoProfile", "-NonInteractive"]);
@@ -58,7 +60,8 @@ pub(super) fn run_in(session: &mut Session, engine: &str, module: &Path, names: 
         registry
             .describe_to(&mut command)
             .env("WSLIMAGE_MODULE", module)
-            .envs(path.iter().map(|path| ("PSModulePath", path)));
+            .envs(path.iter().map(|path| ("PSModulePath", path)))
+            .envs(helper.iter().map(|helper| (native::CREDENTIAL_HELPER, helper)));
         command
     })
 }

@@ -55,11 +55,13 @@ pub(super) fn run_on(session: &mut Session, module: &Path, names: &[String]) -> 
 
 fn run_pester(session: &mut Session, wine: &Wine, module: &Path, names: &[String]) -> Result<Counts> {
     let real = if names.iter().any(|name| name == RealRegistry::TESTS) { RealRegistry::start()? } else { None };
+    let helper = native::credential_helper(machine::MINGW)?;
     test_files::run(session, names, &|registry| {
         let mut command = wine.command("pwsh-windows");
         command.args(["-NoLogo", "-NoProfile", "-NonInteractive", "-ExecutionPolicy", "Bypass"]);
         registry.describe_to(&mut command).env(CA, windows_path(registry.ca()));
         command.env("WSLIMAGE_MODULE", windows_path(module));
+        command.env(native::CREDENTIAL_HELPER, windows_path(&helper));
         if let Some(real) = &real {
             command.env("WSLIMAGE_TEST_REAL_REGISTRY", &real.description);
         }
@@ -128,7 +130,15 @@ impl Wine {
         fs::create_dir_all(&wine.prefix)?;
         process::run(wine.command("wineboot").arg("--init"))?;
         fs::copy(system_library()?, wine.prefix.join("drive_c/windows/system32").join(SYSTEM_LIBRARY))?;
+        wine.share()?;
         Ok(wine)
+    }
+
+    /// Shares drive C as Windows does with administrators, `\\localhost\C$`.
+    fn share(&self) -> Result<()> {
+        let host = self.prefix.join("dosdevices/unc/localhost");
+        fs::create_dir_all(&host)?;
+        process::run(process::command("ln").args(["-sfn", "../../../drive_c"]).arg(host.join("C$")))
     }
 
     /// What a program is to be told so that it runs in there.

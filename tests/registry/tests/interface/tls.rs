@@ -89,3 +89,13 @@ async fn gibberish_is_neither_tls_nor_http() -> Outcome {
     }
     Ok(())
 }
+
+#[tokio::test]
+async fn the_list_of_revoked_certificates_is_there() -> Outcome {
+    let registry = TestRegistry::start().await?;
+    let list = client(&registry).get(format!("http://{}/revoked.crl", registry.http_address())).send().await?;
+    assert_eq!(list.headers()["content-type"], "application/pkix-crl");
+    // A SEQUENCE of DER.
+    assert_eq!(list.bytes().await?.first(), Some(&0x30));
+    Ok(())
+}

@@ -197,9 +197,10 @@ impl Variables {
 }
 
 fn proxy_of_variable(environment: &Environment, names: &[&'static str]) -> Result<Option<Chosen>> {
-    let Some((name, value)) = names.iter().find_map(|name| Some((*name, environment.get(name)?))) else {
-        return Ok(None);
-    };
+    // Windows knows one name in any case, and users write it in capitals.
+    let is_one_of_two = |name: &&&str| !cfg!(windows) || name.bytes().all(|byte| !byte.is_ascii_lowercase());
+    let mut found = names.iter().filter(is_one_of_two).filter_map(|name| Some((*name, environment.get(name)?)));
+    let Some((name, value)) = found.next() else { return Ok(None) };
     let attempt = format!("The proxy of the environment variable {name}");
     let text = value.to_str().ok_or_else(|| unusable(&attempt, "it is not Unicode"))?;
     let address = ProxyAddress::parse(text).map_err(|reason| unusable(&attempt, reason))?;

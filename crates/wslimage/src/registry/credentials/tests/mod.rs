@@ -54,7 +54,8 @@ impl Machine {
     }
 
     fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
+        // As Windows writes it.
+        name.split('/').fold(self.folder.path().to_owned(), |path, part| path.join(part))
     }
 
     fn set(&mut self, name: &str, value: impl AsRef<std::ffi::OsStr>) {
