@@ -176,10 +176,7 @@ pub(crate) fn build_all() -> Result<Vec<Library>> {
                 continue;
             }
         };
-        let library = target.build_by(command)?;
-        for (rule, result) in rules::check(&library)? {
-            result.with_context(|| format!("the library for {}: not so: {rule}", target.rid))?;
-        }
+        let library = checked(target.build_by(command)?)?;
         if library.is_untried {
             println!(
                 "The library for {} was built, and nobody has run it: this machine has another processor.",
@@ -189,6 +186,19 @@ pub(crate) fn build_all() -> Result<Vec<Library>> {
         libraries.push(library);
     }
     Ok(libraries)
+}
+
+/// Builds the libraries of the named systems, each as the rules want it.
+pub(crate) fn build_named(rids: &[String]) -> Result<Vec<Library>> {
+    rids.iter().map(|rid| checked(Target::named(rid)?.build()?)).collect()
+}
+
+/// `library`, when it keeps all rules.
+fn checked(library: Library) -> Result<Library> {
+    for (rule, result) in rules::check(&library)? {
+        result.with_context(|| format!("the library for {}: not so: {rule}", library.rid))?;
+    }
+    Ok(library)
 }
 
 /// The library for this machine, as [`Target::build`] makes it; a plain build of cargo where it cannot, which is good for

@@ -69,11 +69,7 @@ pub(crate) fn build(options: &Options) -> Result<Package> {
 /// Builds the libraries of the named systems, or all that this machine can, into out/libraries/RID.
 pub(crate) fn build_libraries(rids: &[String]) -> Result<()> {
     let folder = process::root().join("out/libraries");
-    let libraries = if rids.is_empty() {
-        libraries::build_all()?
-    } else {
-        rids.iter().map(|rid| Target::named(rid)?.build()).collect::<Result<_>>()?
-    };
+    let libraries = if rids.is_empty() { libraries::build_all()? } else { libraries::build_named(rids)? };
     for library in libraries {
         let file = folder.join(&library.rid).join(library.path.file_name().context("a library without a name")?);
         fs::create_dir_all(folder.join(&library.rid))?;
