@@ -194,7 +194,7 @@ pub(crate) fn build_named(rids: &[String]) -> Result<Vec<Library>> {
 }
 
 /// `library`, when it keeps all rules.
-fn checked(library: Library) -> Result<Library> {
+pub(crate) fn checked(library: Library) -> Result<Library> {
     for (rule, result) in rules::check(&library)? {
         result.with_context(|| format!("the library for {}: not so: {rule}", library.rid))?;
     }

@@ -79,19 +79,19 @@ pub(crate) fn build_libraries(rids: &[String]) -> Result<()> {
     Ok(())
 }
 
-/// The libraries in FOLDER/RID.
+/// The libraries in FOLDER/RID, each as the rules want it.
 fn find(folder: &Path) -> Result<Vec<Library>> {
-    let mut libraries = Vec::new();
+    let mut found = Vec::new();
     for target in &TARGETS {
         let path = folder.join(target.rid).join(file_name(target));
         if path.is_file() {
-            libraries.push(Library { rid: target.rid.to_owned(), path, is_untried: false });
+            found.push(libraries::checked(Library { rid: target.rid.to_owned(), path, is_untried: false })?);
         }
     }
-    if libraries.is_empty() {
+    if found.is_empty() {
         bail!("there is no native library in {}", folder.display());
     }
-    Ok(libraries)
+    Ok(found)
 }
 
 /// What a module says of itself that is no release: some system's library is not in it, or was never run. `None` for one
