@@ -76,6 +76,17 @@ Describe 'The package' {
         foreach ($tag in 'WSL', 'PSEdition_Desktop', 'PSEdition_Core') { $about.Tags | Should -Contain $tag }
     }
 
+    It 'is no release while it lacks the library of a system, and says which' {
+        $systems = 'linux-x64', 'linux-arm64', 'win-x64', 'win-arm64', 'osx-arm64'
+        $lacking = @($systems | Where-Object { -not ($files -match "[\\/]$_[\\/]native[\\/]") })
+        $about = (Import-PowerShellDataFile -LiteralPath (Join-Path $module 'WslImage.psd1')).PrivateData.PSData
+        foreach ($system in $lacking) {
+            $about.Prerelease | Should -Be 'local'
+            $about.ReleaseNotes | Should -Match "^This is a local build .* no native library for [^.]*\b$system\b"
+        }
+        if (-not $about.Prerelease) { $lacking | Should -BeNullOrEmpty }
+    }
+
     It 'has its own licence and those of what it contains' {
         $files | Should -Contain 'LICENSE'
         $notices = [IO.File]::ReadAllText((Join-Path $module 'THIRD-PARTY-NOTICES.txt'))

@@ -45,6 +45,8 @@ pub(crate) struct Library {
     /// Its runtime identifier.
     pub(crate) rid: String,
     pub(crate) path: PathBuf,
+    /// It was built here for a processor that this machine does not have, so that nobody has run it.
+    pub(crate) is_untried: bool,
 }
 
 impl Target {
@@ -55,7 +57,11 @@ impl Target {
 
     /// Builds its library. The error says what this machine lacks, or that the build failed.
     pub(crate) fn build(&self) -> Result<Library> {
-        let mut command = self.command()?;
+        self.build_by(self.command()?)
+    }
+
+    /// Builds its library by a call that [`Self::command`] made.
+    fn build_by(&self, mut command: Command) -> Result<Library> {
         let flags: Vec<String> = self.rust_flags().iter().map(|flag| format!("{flag:?}")).collect();
         command
             .args(["--release", "--package", "wslimage-capi", "--target", &self.cargo_target(), "--target-dir"])
@@ -63,8 +69,10 @@ impl Target {
             .args(["--config", &format!("target.{}.rustflags=[{}]", self.triple, flags.join(","))])
             // Users download it: a twelfth smaller, for twice the time of linking.
             .env("CARGO_PROFILE_RELEASE_LTO", "fat");
-        let path = cargo::build_with(command)?.dynamic_library("wslimage-capi")?;
-        Ok(Library { rid: self.rid.to_owned(), path })
+        let built = cargo::build_with(command).and_then(|artifacts| artifacts.dynamic_library("wslimage-capi"));
+        let path = built.with_context(|| format!("the library for {} was not built", self.rid))?;
+        let is_untried = processor(self.rid) != processor(&machine::runtime_identifier());
+        Ok(Library { rid: self.rid.to_owned(), path, is_untried })
     }
 
     fn is_windows(&self) -> bool {
@@ -80,7 +88,7 @@ impl Target {
         if self.is_linux() { format!("{}.{}.{}", self.triple, GLIBC.0, GLIBC.1) } else { self.triple.to_owned() }
     }
 
-    /// Cargo's call, up to its options.
+    /// Cargo's call, up to its options. The error says what this machine lacks for it.
     fn command(&self) -> Result<Command> {
         let mut command = if self.is_linux() || (self.is_windows() && self.linker().is_none()) {
             if !cfg!(target_os = "linux") {
@@ -156,35 +164,61 @@ impl Target {
     }
 }
 
-/// Builds what this machine can for the package, each library as the rules want it, and tells why it has no others.
+/// Builds what this machine can for the package, each library as the rules want it, and tells why it has no others. A build
+/// that was begun and failed is an error.
 pub(crate) fn build_all() -> Result<Vec<Library>> {
     let mut libraries = Vec::new();
     for target in &TARGETS {
-        match target.build() {
-            Ok(library) => {
-                for (rule, result) in rules::check(&library)? {
-                    result.with_context(|| format!("the library for {}: not so: {rule}", target.rid))?;
-                }
-                libraries.push(library);
+        let command = match target.command() {
+            Ok(command) => command,
+            Err(lack) => {
+                println!("Without a library for {}: {lack:#}", target.rid);
+                continue;
             }
-            Err(error) => println!("Without a library for {}: {error:#}", target.rid),
+        };
+        let library = checked(target.build_by(command)?)?;
+        if library.is_untried {
+            println!(
+                "The library for {} was built, and nobody has run it: this machine has another processor.",
+                target.rid
+            );
         }
+        libraries.push(library);
     }
     Ok(libraries)
+}
+
+/// Builds the libraries of the named systems, each as the rules want it.
+pub(crate) fn build_named(rids: &[String]) -> Result<Vec<Library>> {
+    rids.iter().map(|rid| checked(Target::named(rid)?.build()?)).collect()
+}
+
+/// `library`, when it keeps all rules.
+pub(crate) fn checked(library: Library) -> Result<Library> {
+    for (rule, result) in rules::check(&library)? {
+        result.with_context(|| format!("the library for {}: not so: {rule}", library.rid))?;
+    }
+    Ok(library)
 }
 
 /// The library for this machine, as [`Target::build`] makes it; a plain build of cargo where it cannot, which is good for
 /// this machine only.
 pub(crate) fn build_own() -> Result<Library> {
     let rid = machine::runtime_identifier();
-    match Target::named(&rid).and_then(Target::build) {
-        Ok(library) => Ok(library),
-        Err(error) => {
-            println!("The library is built for this machine only: {error:#}");
+    let prepared = Target::named(&rid).and_then(|target| Ok((target, target.command()?)));
+    match prepared {
+        Ok((target, command)) => target.build_by(command),
+        Err(lack) => {
+            println!("The library is built for this machine only: {lack:#}");
             let path = cargo::build(["--release", "--package", "wslimage-capi"])?.dynamic_library("wslimage-capi")?;
-            Ok(Library { rid, path })
+            Ok(Library { rid, path, is_untried: false })
         }
     }
+}
+
+/// The processor in a runtime identifier.
+fn processor(rid: &str) -> Option<&str> {
+    rid.rsplit_once('-').map(|(_, processor)| processor)
 }
 
 /// Whether the Rust that runs this has the standard library of `triple`.

@@ -73,7 +73,7 @@ pub(crate) fn build_in(folder: &Path, libraries: &[Library]) -> Result<()> {
     let notices = target("THIRD-PARTY-NOTICES.txt");
     write(&notices, &package::notices()?)?;
     files.insert("THIRD-PARTY-NOTICES.txt".into(), notices);
-    let manifest = complete_manifest(&powershell.join("WslImage").join(MANIFEST), &files)?;
+    let manifest = complete_manifest(&powershell.join("WslImage").join(MANIFEST), &files, libraries)?;
     files.insert(MANIFEST.into(), manifest);
 
     update(folder, &files)?;
@@ -82,11 +82,11 @@ pub(crate) fn build_in(folder: &Path, libraries: &[Library]) -> Result<()> {
 }
 
 /// Writes the manifest with what only the whole knows, and returns where.
-fn complete_manifest(source: &Path, files: &BTreeMap<PathBuf, PathBuf>) -> Result<PathBuf> {
+fn complete_manifest(source: &Path, files: &BTreeMap<PathBuf, PathBuf>, libraries: &[Library]) -> Result<PathBuf> {
     let changelog = fs::read_to_string(process::root().join("CHANGELOG.md")).context("CHANGELOG.md")?;
     let notes = package::release_notes(&changelog, VERSION)?;
     let text = fs::read_to_string(source).with_context(|| source.display().to_string())?;
-    let manifest = Manifest::new(text).completed(files.keys(), &notes)?;
+    let manifest = Manifest::new(text).completed(files.keys(), &notes, package::caveat(libraries).as_deref())?;
     let target = target(MANIFEST);
     write(&target, manifest.text())?;
     Ok(target)

@@ -69,11 +69,7 @@ pub(crate) fn build(options: &Options) -> Result<Package> {
 /// Builds the libraries of the named systems, or all that this machine can, into out/libraries/RID.
 pub(crate) fn build_libraries(rids: &[String]) -> Result<()> {
     let folder = process::root().join("out/libraries");
-    let libraries = if rids.is_empty() {
-        libraries::build_all()?
-    } else {
-        rids.iter().map(|rid| Target::named(rid)?.build()).collect::<Result<_>>()?
-    };
+    let libraries = if rids.is_empty() { libraries::build_all()? } else { libraries::build_named(rids)? };
     for library in libraries {
         let file = folder.join(&library.rid).join(library.path.file_name().context("a library without a name")?);
         fs::create_dir_all(folder.join(&library.rid))?;
@@ -83,19 +79,38 @@ pub(crate) fn build_libraries(rids: &[String]) -> Result<()> {
     Ok(())
 }
 
-/// The libraries in FOLDER/RID.
+/// The libraries in FOLDER/RID, each as the rules want it.
 fn find(folder: &Path) -> Result<Vec<Library>> {
-    let mut libraries = Vec::new();
+    let mut found = Vec::new();
     for target in &TARGETS {
         let path = folder.join(target.rid).join(file_name(target));
         if path.is_file() {
-            libraries.push(Library { rid: target.rid.to_owned(), path });
+            found.push(libraries::checked(Library { rid: target.rid.to_owned(), path, is_untried: false })?);
         }
     }
-    if libraries.is_empty() {
+    if found.is_empty() {
         bail!("there is no native library in {}", folder.display());
     }
-    Ok(libraries)
+    Ok(found)
+}
+
+/// What a module says of itself that is no release: some system's library is not in it, or was never run. `None` for one
+/// that lacks nothing.
+pub(crate) fn caveat(libraries: &[Library]) -> Option<String> {
+    let has = |target: &&Target| libraries.iter().any(|library| library.rid == target.rid);
+    let lacking: Vec<_> = TARGETS.iter().filter(|target| !has(target)).map(|target| target.rid).collect();
+    let untried: Vec<_> = libraries.iter().filter(|library| library.is_untried).map(|library| &*library.rid).collect();
+    if lacking.is_empty() && untried.is_empty() {
+        return None;
+    }
+    let mut text = "This is a local build for trying out, not a release.".to_owned();
+    if !lacking.is_empty() {
+        let _ = write!(text, " It has no native library for {}.", lacking.join(", "));
+    }
+    if !untried.is_empty() {
+        let _ = write!(text, " Nobody has run the native library for {}.", untried.join(", "));
+    }
+    Some(text)
 }
 
 fn has_library(module: &Path, target: &Target) -> bool {
@@ -123,7 +138,7 @@ pub(crate) fn write(module: &Path, folder: &Path) -> Result<Package> {
     if !told.iter().eq(there) {
         bail!("the files of {} are not those that its manifest lists", module.display());
     }
-    let version = manifest.string("ModuleVersion")?;
+    let (version, label) = (manifest.string("ModuleVersion")?, manifest.version()?);
 
     if folder.exists() {
         fs::remove_dir_all(folder).with_context(|| format!("cannot empty {}", folder.display()))?;
@@ -132,12 +147,12 @@ pub(crate) fn write(module: &Path, folder: &Path) -> Result<Package> {
     // A folder for each version: an update does not touch the files of a session that has the older one loaded.
     let installed: archive::Files =
         files.iter().map(|(name, content)| (format!("WslImage/{version}/{name}"), content.clone())).collect();
-    let (nupkg, zip) = (format!("WslImage.{version}.nupkg"), format!("WslImage-{version}.zip"));
+    let (nupkg, zip) = (format!("WslImage.{label}.nupkg"), format!("WslImage-{label}.zip"));
     let mut sums = String::new();
     for (name, content) in [
         (&nupkg, nupkg::pack(&manifest, &files)?),
         (&zip, archive::zip(&installed)?),
-        (&format!("WslImage-{version}.cdx.json"), parts::bill_of_materials()?.into_bytes()),
+        (&format!("WslImage-{label}.cdx.json"), parts::bill_of_materials(&label)?.into_bytes()),
     ] {
         let file = folder.join(name);
         fs::write(&file, &content).with_context(|| format!("cannot write {}", file.display()))?;
@@ -191,7 +206,8 @@ mod tests {
 
     use anyhow::Result;
 
-    use super::{archive, install_nupkg, install_zip, write};
+    use super::{archive, caveat, install_nupkg, install_zip, write};
+    use crate::libraries::{Library, TARGETS};
     use crate::module;
 
     const FILES: [&str; 4] = ["WslImage.psd1", "WslImage.psm1", "bin/net472/WslImage.dll", "runtimes/a-b/native/lib"];
@@ -234,6 +250,18 @@ mod tests {
         let names: Vec<_> = written[0].iter().map(|(name, _)| name.replace(module::VERSION, "V")).collect();
         assert_eq!(names, ["SHA256SUMS", "WslImage-V.cdx.json", "WslImage-V.zip", "WslImage.V.nupkg"]);
         Ok(())
+    }
+
+    #[test]
+    fn a_module_is_no_release_without_a_library_for_each_system_that_somebody_has_run() {
+        let library = |rid: &str, is_untried| Library { rid: rid.to_owned(), path: "lib".into(), is_untried };
+        let mut all = TARGETS.map(|target| library(target.rid, false)).to_vec();
+        assert_eq!(caveat(&all), None);
+        all[1].is_untried = true;
+        let untried = caveat(&all).unwrap_or_default();
+        assert!(untried.ends_with("Nobody has run the native library for linux-arm64."), "{untried}");
+        let lacking = caveat(&[library("linux-x64", false)]).unwrap_or_default();
+        assert!(lacking.contains("no native library for linux-arm64, win-x64, win-arm64, osx-arm64"), "{lacking}");
     }
 
     #[test]

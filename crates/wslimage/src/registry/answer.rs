@@ -10,6 +10,7 @@ use serde::Deserialize;
 use tokio::time::timeout;
 use url::Url;
 
+use super::direct::Unanswered;
 use super::rate_limit::{rate_limit, retry_after};
 use super::transport::{Transport, host};
 use crate::error::{Error, ErrorKind, printable};
@@ -92,23 +93,56 @@ fn registry_words(body: &[u8]) -> (Option<String>, Option<String>) {
     (code, words)
 }
 
+/// What was under way when a request failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Step {
+    Connecting,
+    Asking,
+    Reading,
+}
+
 /// A request that got no answer, or not a whole one.
 pub(super) fn from_transport(error: reqwest::Error, url: &Url) -> Error {
-    let server = host(url);
+    let (is_connect, is_body) = (error.is_connect(), error.is_body() || error.is_decode());
+    let step = if is_connect {
+        Step::Connecting
+    } else if is_body {
+        Step::Reading
+    } else {
+        Step::Asking
+    };
     // reqwest would print the address with its query.
-    let error = error.without_url();
+    not_answered(step, error.is_timeout(), error.without_url(), url)
+}
+
+/// The same of a request that went through no proxy.
+pub(super) fn from_direct(unanswered: Unanswered, url: &Url) -> Error {
+    match unanswered {
+        Unanswered::Late(error) => not_answered(Step::Asking, true, error, url),
+        Unanswered::Failed(error) => {
+            let step = if error.is_connect() { Step::Connecting } else { Step::Asking };
+            let is_timeout = find::<io::Error>(&error).is_some_and(|error| error.kind() == io::ErrorKind::TimedOut);
+            not_answered(step, is_timeout, error, url)
+        }
+    }
+}
+
+fn not_answered(step: Step, is_timeout: bool, error: impl StdError + Send + Sync + 'static, url: &Url) -> Error {
+    let server = host(url);
     let (kind, sentence, advice) = if let Some(tls) = find::<rustls::Error>(&error) {
         let (reason, advice) = tls_reason(tls);
         (ErrorKind::Tls, format!("no secure connection to {server}: {reason}"), advice)
-    } else if error.is_timeout() {
-        let what = if error.is_connect() { "no connection to" } else { "no byte from" };
+    } else if is_timeout {
+        let what = if step == Step::Connecting { "no connection to" } else { "no byte from" };
         (ErrorKind::Timeout, format!("{what} {server} in time"), None)
-    } else if error.is_connect() {
-        (ErrorKind::Connection, format!("no connection to {server}: {}", innermost(&error)), None)
-    } else if error.is_body() || error.is_decode() {
-        (ErrorKind::Connection, format!("the connection to {server} was cut: {}", innermost(&error)), None)
     } else {
-        (ErrorKind::Connection, format!("the request to {server} failed: {}", innermost(&error)), None)
+        let reason = innermost(&error);
+        let sentence = match step {
+            Step::Connecting => format!("no connection to {server}: {reason}"),
+            Step::Asking => format!("the request to {server} failed: {reason}"),
+            Step::Reading => format!("the connection to {server} was cut: {reason}"),
+        };
+        (ErrorKind::Connection, sentence, None)
     };
     let is_lookup = is_lookup(&error);
     let failure = Error::new(kind, sentence).target(without_query(url)).caused_by(error);
@@ -189,8 +223,8 @@ pub(super) fn find<'a, T: StdError + 'static>(error: &'a (dyn StdError + 'static
 }
 
 /// Whether a name was looked up in vain. hyper-util has no type for it but the words of its connector.
-fn is_lookup(error: &reqwest::Error) -> bool {
-    let mut next = StdError::source(error);
+fn is_lookup(error: &(dyn StdError + 'static)) -> bool {
+    let mut next = error.source();
     while let Some(error) = next {
         if error.to_string() == "dns error" {
             return true;

@@ -1,6 +1,6 @@
 //! One registry over HTTP, by the OCI distribution-spec.
 //!
-//! `transport` sends one request and follows redirects; `challenge` and `token` turn a 401 into what must be sent next;
+//! `transport` sends one request and follows redirects, by `direct` where no proxy is between; `challenge` and `token` turn a 401 into what must be sent next;
 //! `credentials` finds the logins of this machine, and `sign_in` keeps what was got; `session` puts them together for the
 //! manifests, blobs and tags of a repository at one `endpoint`, and `retry` says what is tried again; `client` is what
 //! sessions share; `answer` turns what came back into errors.
@@ -15,6 +15,7 @@ mod certs_d;
 mod challenge;
 mod client;
 mod credentials;
+mod direct;
 mod endpoint;
 mod options;
 mod proxy;

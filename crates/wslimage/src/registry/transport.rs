@@ -8,13 +8,16 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http_auth::basic::encode_credentials;
-use reqwest::header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION};
+use reqwest::header::{
+    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION, USER_AGENT,
+};
 use reqwest::{Method, Response, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
-use super::answer::{from_transport, without_query};
+use super::answer::{from_direct, from_transport, without_query};
 use super::certs_d::{self, HostCertificates};
+use super::direct::DirectClient;
 use super::options::{ClientOptions, Credential};
 use super::proxy::{ProxyChooser, answer_of_proxy, proxy_failure};
 use super::{lock, tls};
@@ -72,15 +75,22 @@ impl<'a> Request<'a> {
     }
 }
 
+/// What sends requests to hosts that are trusted in one way.
+#[derive(Clone)]
+struct Clients {
+    direct: DirectClient,
+    by_proxy: reqwest::Client,
+}
+
 /// Sends requests; connections are kept for the next ones.
 pub(super) struct Transport {
     options: ClientOptions,
     user_agent: HeaderValue,
     proxies: Arc<ProxyChooser>,
     /// For all hosts that are trusted as the options say.
-    client: reqwest::Client,
+    clients: Clients,
     /// By host and port, where they are trusted otherwise.
-    others: Mutex<HashMap<String, Option<reqwest::Client>>>,
+    others: Mutex<HashMap<String, Option<Clients>>>,
     /// Hosts whose certificates are not looked at, by configuration.
     insecure: Mutex<HashSet<String>>,
 }
@@ -96,9 +106,9 @@ impl Transport {
             Error::new(ErrorKind::InvalidArgument, "The user agent has characters that cannot stand in a header")
         })?;
         let proxies = Arc::new(ProxyChooser::new(&options.proxy, &options.environment)?);
-        let client = build(options, &user_agent, &proxies, false, HostCertificates::default())?;
+        let clients = build(options, &user_agent, &proxies, false, HostCertificates::default())?;
         let (others, insecure) = Default::default();
-        Ok(Self { options: options.clone(), user_agent, proxies, client, others, insecure })
+        Ok(Self { options: options.clone(), user_agent, proxies, clients, others, insecure })
     }
 
     /// From now on any certificate of `host` (with its port) is taken.
@@ -108,11 +118,11 @@ impl Transport {
         }
     }
 
-    fn client(&self, url: &Url) -> Result<reqwest::Client> {
+    fn clients(&self, url: &Url) -> Result<Clients> {
         let host = host(url);
         let mut others = lock(&self.others);
         if let Some(known) = others.get(&host) {
-            return Ok(known.as_ref().unwrap_or(&self.client).clone());
+            return Ok(known.as_ref().unwrap_or(&self.clients).clone());
         }
         let is_insecure = lock(&self.insecure).contains(&host);
         let certificates = certs_d::load(&self.options.environment, &host)?;
@@ -122,7 +132,7 @@ impl Transport {
             false => Some(build(&self.options, &self.user_agent, &self.proxies, is_insecure, certificates)?),
         };
         others.insert(host, own.clone());
-        Ok(own.unwrap_or_else(|| self.client.clone()))
+        Ok(own.unwrap_or_else(|| self.clients.clone()))
     }
 
     /// Sends `request` and follows redirects. `Authorization` and a form go to the origin (scheme, host, port) that was
@@ -133,10 +143,11 @@ impl Transport {
         let mut form = request.form;
         let mut method = request.method;
         for _ in 0..=MOST_REDIRECTS {
-            let mut builder = self
-                .client(&url)?
+            let Clients { direct, by_proxy } = self.clients(&url)?;
+            let mut builder = by_proxy
                 .request(method.clone(), url.clone())
                 .headers(request.headers.clone())
+                .header(USER_AGENT, self.user_agent.clone())
                 .header(ACCEPT, request.accept)
                 // A blob is what its digest says, not what a server makes of it on the way.
                 .header(ACCEPT_ENCODING, "identity");
@@ -151,17 +162,23 @@ impl Transport {
                 }
             }
             let proxy = job.or_cancelled(self.proxies.prepare(&url)).await?;
-            let response = match (job.or_cancelled(builder.send()).await?, &proxy) {
-                (Ok(response), Some(proxy)) => match answer_of_proxy(&response, proxy, &url) {
-                    Some(error) => return Err(error),
-                    None => response,
+            let response = match &proxy {
+                Some(proxy) => match job.or_cancelled(builder.send()).await? {
+                    Ok(response) => match answer_of_proxy(&response, proxy, &url) {
+                        Some(error) => return Err(error),
+                        None => response,
+                    },
+                    Err(error) => {
+                        let failure = job.or_cancelled(proxy_failure(&error, proxy, &url)).await?;
+                        return Err(failure.unwrap_or_else(|| from_transport(error, &url)));
+                    }
                 },
-                (Ok(response), None) => response,
-                (Err(error), Some(proxy)) => {
-                    let failure = job.or_cancelled(proxy_failure(&error, proxy, &url)).await?;
-                    return Err(failure.unwrap_or_else(|| from_transport(error, &url)));
+                None => {
+                    let request = builder.build().and_then(TryInto::try_into);
+                    let request = request.map_err(|error| from_transport(error, &url))?;
+                    let response = job.or_cancelled(direct.send(request, &url)).await?;
+                    response.map_err(|error| from_direct(error, &url))?
                 }
-                (Err(error), None) => return Err(from_transport(error, &url)),
             };
             if !is_redirect(response.status()) {
                 return Ok(response);
@@ -234,18 +251,22 @@ fn build(
     proxies: &Arc<ProxyChooser>,
     is_insecure: bool,
     certificates: HostCertificates,
-) -> Result<reqwest::Client> {
+) -> Result<Clients> {
     let skip_certificate_check = options.skip_certificate_check || is_insecure;
     let tls = tls::client_config(options.ca_certificate.as_deref(), skip_certificate_check, certificates)?;
-    reqwest::Client::builder()
-        .tls_backend_preconfigured(tls)
+    let by_proxy = reqwest::Client::builder()
+        .tls_backend_preconfigured(tls.clone())
         .user_agent(user_agent.clone())
         .proxy(proxies.clone().reqwest_proxy())
         .redirect(reqwest::redirect::Policy::none())
         .connect_timeout(options.connect_timeout)
         .read_timeout(options.stall_timeout)
         .build()
-        .map_err(|error| Error::new(ErrorKind::InvalidArgument, "The HTTP client could not be made").caused_by(error))
+        .map_err(|error| {
+            Error::new(ErrorKind::InvalidArgument, "The HTTP client could not be made").caused_by(error)
+        })?;
+    let direct = DirectClient::new(tls.into(), options.connect_timeout, options.stall_timeout);
+    Ok(Clients { direct, by_proxy })
 }
 
 fn is_redirect(status: StatusCode) -> bool {

@@ -7,6 +7,9 @@ use anyhow::{Context, Result, bail};
 /// The most that the PowerShell Gallery takes as release notes.
 const MAXIMUM_NOTES: usize = 10_000;
 
+/// What stands behind the version of a module that is no release: no gallery offers such a one unless asked to.
+const LOCAL: &str = "local";
+
 /// A module manifest (.psd1), which is read as this project writes it: one entry a line.
 pub(crate) struct Manifest(String);
 
@@ -17,6 +20,15 @@ impl Manifest {
 
     pub(crate) fn text(&self) -> &str {
         &self.0
+    }
+
+    /// The version as galleries have it: with a label where it is none of a release.
+    pub(crate) fn version(&self) -> Result<String> {
+        let version = self.string("ModuleVersion")?;
+        Ok(match self.string("Prerelease") {
+            Ok(label) => format!("{version}-{label}"),
+            Err(_) => version,
+        })
     }
 
     /// The value of an entry that is a string, of one line or of several.
@@ -44,11 +56,22 @@ impl Manifest {
         Ok(list.split('\'').skip(1).step_by(2).map(str::to_owned).collect())
     }
 
-    /// With the names of all files of the module, and what is new in this version.
-    pub(crate) fn completed<'a>(&self, files: impl Iterator<Item = &'a PathBuf>, notes: &str) -> Result<Self> {
+    /// With the names of all files of the module, what is new in this version, and, where it is no release, why.
+    pub(crate) fn completed<'a>(
+        &self,
+        files: impl Iterator<Item = &'a PathBuf>,
+        notes: &str,
+        caveat: Option<&str>,
+    ) -> Result<Self> {
         let names: Vec<String> = files.map(|file| format!("'{}'", quoted(&name(file)))).collect();
         let text = self.filled("FileList", "@()", &format!("@({})", names.join(", ")))?;
-        let text = Self(text).filled("ReleaseNotes", "''", &format!("'{}'", quoted(notes)))?;
+        let notes = match caveat {
+            Some(caveat) => {
+                format!("'{}'\n            Prerelease   = '{LOCAL}'", quoted(&format!("{caveat}\n\n{notes}")))
+            }
+            None => format!("'{}'", quoted(notes)),
+        };
+        let text = Self(text).filled("ReleaseNotes", "''", &notes)?;
         if let Some(other) = text.chars().find(|c| !c.is_ascii()) {
             bail!("Windows PowerShell reads the manifest as ASCII, and it has {other:?}");
         }
@@ -133,11 +156,23 @@ mod tests {
     #[test]
     fn gets_the_files_and_the_notes() -> Result<()> {
         let files = ["bin/a.dll".into(), "it's".into()];
-        let manifest = Manifest::new(TEXT.to_owned()).completed(files.iter(), "- it's new\n- and old")?;
+        let manifest = Manifest::new(TEXT.to_owned()).completed(files.iter(), "- it's new\n- and old", None)?;
         assert!(manifest.text().contains("FileList = @('bin/a.dll', 'it''s')\n"), "{}", manifest.text());
         assert!(manifest.text().contains("ReleaseNotes = '- it''s new\n- and old'\n"), "{}", manifest.text());
-        assert!(manifest.completed(files.iter(), "again").is_err());
-        assert!(Manifest::new(TEXT.to_owned()).completed(files.iter(), "\u{2026}").is_err());
+        assert!(manifest.completed(files.iter(), "again", None).is_err());
+        assert!(Manifest::new(TEXT.to_owned()).completed(files.iter(), "\u{2026}", None).is_err());
+        Ok(())
+    }
+
+    #[test]
+    fn what_is_no_release_has_a_version_that_says_so_and_notes_that_say_why() -> Result<()> {
+        let text = format!("ModuleVersion = '1.2.3'\n{TEXT}");
+        let complete = |caveat| Manifest::new(text.clone()).completed([].iter(), "news", caveat);
+        let (release, local) = (complete(None)?, complete(Some("it's local"))?);
+        assert_eq!((release.version()?, release.string("ReleaseNotes")?), ("1.2.3".to_owned(), "news".to_owned()));
+        assert_eq!(local.version()?, "1.2.3-local");
+        assert_eq!(local.string("ReleaseNotes")?, "it's local\n\nnews");
+        assert_eq!(local.string("ModuleVersion")?, "1.2.3");
         Ok(())
     }
 

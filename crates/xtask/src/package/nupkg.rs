@@ -53,7 +53,7 @@ fn nuspec(manifest: &Manifest) -> Result<String> {
     );
     for (element, value) in [
         ("id", "WslImage".to_owned()),
-        ("version", manifest.string("ModuleVersion")?),
+        ("version", manifest.version()?),
         ("authors", manifest.string("Author")?),
         ("owners", manifest.string("CompanyName")?),
         ("requireLicenseAcceptance", "false".to_owned()),
@@ -79,7 +79,7 @@ fn core_properties(manifest: &Manifest) -> Result<String> {
          <keywords>{}</keywords>\n</coreProperties>\n",
         escaped(&manifest.string("Author")?),
         escaped(&manifest.string("Description")?),
-        escaped(&manifest.string("ModuleVersion")?),
+        escaped(&manifest.version()?),
         escaped(&manifest.list("Tags")?.join(" ")),
     ))
 }

@@ -37,8 +37,8 @@ fn shipped() -> Result<BTreeSet<Id>> {
     Ok(ids)
 }
 
-/// An SBOM: CycloneDX 1.6, without a time or a number of its own, so that it is the same for the same Cargo.lock.
-pub(crate) fn bill_of_materials() -> Result<String> {
+/// An SBOM of the module of that version: CycloneDX 1.6, without a time or a number of its own, so that it is the same for the same Cargo.lock.
+pub(crate) fn bill_of_materials(version: &str) -> Result<String> {
     let shipped = shipped()?;
     let metadata = metadata()?;
     let lock = fs::read_to_string(process::root().join("Cargo.lock"))?;
@@ -75,7 +75,7 @@ pub(crate) fn bill_of_materials() -> Result<String> {
         bail!("cargo metadata tells {} of the {} crates that cargo tree tells", components.len(), shipped.len());
     }
 
-    let module = format!("pkg:nuget/WslImage@{}", module::VERSION);
+    let module = format!("pkg:nuget/WslImage@{version}");
     let own = format!("pkg:cargo/wslimage-capi@{}", module::VERSION);
     let mut dependencies = vec![json!({ "ref": module, "dependsOn": [own] })];
     let mut of_crates = BTreeMap::new();
@@ -104,7 +104,7 @@ pub(crate) fn bill_of_materials() -> Result<String> {
                 "type": "library",
                 "bom-ref": module,
                 "name": "WslImage",
-                "version": module::VERSION,
+                "version": version,
                 "licenses": [{ "expression": "Apache-2.0" }],
             },
         },
@@ -220,7 +220,7 @@ mod tests {
 
     #[test]
     fn what_is_linked_is_named_with_its_licence_and_what_is_not_is_not() -> anyhow::Result<()> {
-        let (notices, bill) = (notices()?, bill_of_materials()?);
+        let (notices, bill) = (notices()?, bill_of_materials("1.2.3")?);
         let bill: serde_json::Value = serde_json::from_str(&bill)?;
         let components = bill["components"].as_array().map(Vec::as_slice).unwrap_or_default();
         let named = |name: &str| components.iter().any(|component| component["name"] == name);

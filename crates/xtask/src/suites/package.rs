@@ -50,7 +50,7 @@ struct Installed {
 }
 
 impl Installed {
-    /// Packs twice, which must give the same, and installs.
+    /// Packs twice, which must give the same and be told from a release, and installs.
     fn new(name: &str, libraries: &[libraries::Library]) -> Result<Self> {
         let folder = process::root().join("target/installed").join(name);
         if folder.exists() {
@@ -61,6 +61,10 @@ impl Installed {
         let package = package::write(&module, &folder.join("package"))?;
         if package.bytes()? != package::write(&module, &folder.join("again"))?.bytes()? {
             bail!("the same module gave two different packages");
+        }
+        let name = package.nupkg.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        if !name.ends_with("-local.nupkg") {
+            bail!("a package without the libraries of some systems is called {name}, as a release is");
         }
         let (of_nupkg, of_zip) = (folder.join("modules"), folder.join("modules of the zip"));
         package::install_nupkg(&package.nupkg, &of_nupkg)?;
