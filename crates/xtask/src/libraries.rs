@@ -1,6 +1,8 @@
 //! The native library, as users get it, for each system that this machine can build for. Each target has a folder of its own
 //! below target/libraries, so that no build disturbs another one.
 
+#[cfg(unix)]
+mod mingw;
 pub(crate) mod rules;
 mod zig;
 
@@ -21,6 +23,15 @@ pub(crate) struct Target {
     pub(crate) rid: &'static str,
     /// Rust's.
     pub(crate) triple: &'static str,
+}
+
+/// What links a library.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Linker {
+    /// Rust's own choice.
+    Own,
+    MinGw,
+    Zig,
 }
 
 /// All that a released package has.
@@ -65,7 +76,7 @@ impl Target {
         let flags: Vec<String> = self.rust_flags().iter().map(|flag| format!("{flag:?}")).collect();
         command
             .args(["--release", "--package", "wslimage-capi", "--target", &self.cargo_target(), "--target-dir"])
-            .arg(process::root().join("target/libraries").join(self.rid))
+            .arg(self.folder())
             .args(["--config", &format!("target.{}.rustflags=[{}]", self.triple, flags.join(","))])
             // Users download it: a twelfth smaller, for twice the time of linking.
             .env("CARGO_PROFILE_RELEASE_LTO", "fat");
@@ -90,7 +101,7 @@ impl Target {
 
     /// Cargo's call, up to its options. The error says what this machine lacks for it.
     fn command(&self) -> Result<Command> {
-        let mut command = if self.is_linux() || (self.is_windows() && self.linker().is_none()) {
+        let mut command = if self.linker() == Linker::Zig {
             if !cfg!(target_os = "linux") {
                 bail!("{} is built on Linux", self.rid);
             }
@@ -126,22 +137,26 @@ impl Target {
                 .env("RUSTC_BOOTSTRAP", "1")
                 .arg("-Zbuild-std=std,panic_unwind");
         }
-        if let Some(linker) = self.linker().filter(|linker| !linker.is_empty()) {
-            if !starts(Command::new(linker).arg("--version")) {
-                bail!("{} needs {linker} (on Debian the package gcc-mingw-w64-x86-64)", self.rid);
-            }
+        #[cfg(unix)]
+        if self.linker() == Linker::MinGw {
+            let linker = mingw::linker(&self.folder()).with_context(|| self.rid.to_owned())?;
             command.env(format!("CARGO_TARGET_{}_LINKER", self.triple.to_uppercase().replace('-', "_")), linker);
         }
         Ok(command)
     }
 
-    /// What links for Windows and macOS: an empty name is Rust's own choice, none is zig.
-    fn linker(&self) -> Option<&'static str> {
+    fn linker(&self) -> Linker {
         match self.triple {
-            "x86_64-pc-windows-gnu" => Some("x86_64-w64-mingw32-gcc"),
-            "aarch64-pc-windows-gnullvm" => None,
-            _ => Some(""),
+            "x86_64-pc-windows-gnu" => Linker::MinGw,
+            "aarch64-pc-windows-gnullvm" => Linker::Zig,
+            _ if self.is_linux() => Linker::Zig,
+            _ => Linker::Own,
         }
+    }
+
+    /// Where it is built.
+    fn folder(&self) -> PathBuf {
+        process::root().join("target/libraries").join(self.rid)
     }
 
     /// What makes the library the same wherever it is built: it names no folder of the machine, and no time.
@@ -228,8 +243,4 @@ fn has_standard_library(triple: &str) -> bool {
         .stderr(Stdio::null())
         .output();
     output.is_ok_and(|output| Path::new(String::from_utf8_lossy(&output.stdout).trim()).is_dir())
-}
-
-fn starts(command: &mut Command) -> bool {
-    command.stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok_and(|status| status.success())
 }
