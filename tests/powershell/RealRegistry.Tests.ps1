@@ -9,8 +9,6 @@ BeforeAll {
     $started = $real = $lack = $null
     if ($env:WSLIMAGE_TEST_REAL_REGISTRY) {
         $real = ConvertFrom-Json -InputObject $env:WSLIMAGE_TEST_REAL_REGISTRY
-        # Told by Linux, read by Windows.
-        if (Test-Windows) { $real.authority = "Z:$($real.authority.Replace('/', '\'))" }
     }
     elseif (Test-Windows) { $lack = 'debootstrap and docker-registry are Linux programs' }
     else { try { $started = $real = Start-RealRegistry $TestDrive } catch { $lack = $_.Exception.Message } }

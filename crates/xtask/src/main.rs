@@ -15,7 +15,10 @@ mod package;
 mod process;
 mod registry;
 mod rootfs;
+mod server;
 mod suites;
+mod symlink;
+mod wine;
 
 use std::process::ExitCode;
 

@@ -5,7 +5,9 @@ use std::ffi::OsStr;
 use std::fmt::Write as _;
 use std::io::{BufRead, BufReader, Write as _};
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
@@ -82,6 +84,19 @@ pub(crate) fn run_and_read(command: &mut Command) -> Result<(ExitStatus, String)
         }
     }
     Ok((child.wait()?, text))
+}
+
+/// How the process ended by itself; `None` when it had not at the deadline and was ended.
+pub(crate) fn wait_until(child: &mut Child, deadline: Instant) -> Result<Option<ExitStatus>> {
+    while Instant::now() < deadline {
+        if let Some(status) = child.try_wait()? {
+            return Ok(Some(status));
+        }
+        thread::sleep(Duration::from_millis(10));
+    }
+    child.kill()?;
+    child.wait()?;
+    Ok(None)
 }
 
 /// Turns an exit status other than zero into an error that names the command.

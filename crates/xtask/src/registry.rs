@@ -1,17 +1,20 @@
 //! The project's test registry, started for the C program, the Pester files, the demo and the benchmark.
 
-use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::process::Command;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 
+use crate::server::Server;
+
+/// How long it may take to end.
+const PATIENCE: Duration = Duration::from_secs(5);
+
 /// A running registry. Dropped, it ends.
 pub(crate) struct Registry {
-    child: Child,
+    server: Server,
     control: String,
     http: String,
     https: String,
@@ -21,27 +24,15 @@ pub(crate) struct Registry {
 impl Registry {
     /// Starts the program and waits until it serves.
     pub(crate) fn start(program: &Path) -> Result<Self> {
-        let mut child = Command::new(program)
-            .arg("--until-stdin-closes")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .with_context(|| format!("cannot start {}", program.display()))?;
-        let ready = read_line(&mut child).and_then(|line| {
-            serde_json::from_str::<Value>(&line).with_context(|| format!("the test registry began with {line:?}"))
-        });
+        let server = Server::start(Command::new(program).arg("--until-stdin-closes"), PATIENCE)?;
+        let ready: Value = serde_json::from_str(server.line())
+            .with_context(|| format!("the test registry began with {:?}", server.line()))?;
         let text = |name: &str| {
-            let value = ready.as_ref().map(|ready| ready[name].as_str());
-            value.ok().flatten().map(str::to_owned)
+            let value = ready[name].as_str().with_context(|| format!("the test registry does not tell {name}"));
+            value.map(str::to_owned)
         };
-        let addresses = (text("control"), text("http"), text("https"), text("ca"));
-        if let (Some(control), Some(http), Some(https), Some(ca)) = addresses {
-            return Ok(Self { child, control, http, https, ca: ca.into() });
-        }
-        let _ = child.kill();
-        let status = child.wait()?;
-        ready?;
-        anyhow::bail!("the test registry told no addresses and ended with {status}")
+        let (control, http, https, ca) = (text("control")?, text("http")?, text("https")?, text("ca")?.into());
+        Ok(Self { server, control, http, https, ca })
     }
 
     /// `HOST:PORT` of the listener with TLS.
@@ -65,7 +56,7 @@ impl Registry {
 
     /// Its process.
     pub(crate) fn id(&self) -> u32 {
-        self.child.id()
+        self.server.id()
     }
 
     /// Adds an image, described as the registry's documentation says.
@@ -118,24 +109,4 @@ impl Registry {
         let mut answer = ureq::get(format!("{}{path}", self.control)).call().with_context(failed)?;
         answer.body_mut().read_json().with_context(failed)
     }
-}
-
-impl Drop for Registry {
-    fn drop(&mut self) {
-        // It ends by itself when its standard input closes, and takes its files along; one that hangs is ended.
-        drop(self.child.stdin.take());
-        let deadline = Instant::now() + Duration::from_secs(5);
-        while Instant::now() < deadline && matches!(self.child.try_wait(), Ok(None)) {
-            thread::sleep(Duration::from_millis(10));
-        }
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn read_line(child: &mut Child) -> Result<String> {
-    let output = child.stdout.as_mut().context("the test registry has no standard output")?;
-    let mut line = String::new();
-    BufReader::new(output).read_line(&mut line)?;
-    Ok(line)
 }

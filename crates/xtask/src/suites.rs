@@ -7,7 +7,7 @@ mod powershell;
 mod rootfs;
 mod rust;
 mod test_files;
-pub(crate) mod windows;
+mod windows;
 
 use std::fmt;
 use std::path::Path;

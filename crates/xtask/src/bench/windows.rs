@@ -17,7 +17,7 @@ use super::rounds::median;
 use crate::libraries::{self, Target};
 use crate::module;
 use crate::process;
-use crate::suites::windows::Wine;
+use crate::wine::{self, Wine};
 
 const LAYER_MIB: u64 = 200;
 const ROUNDS: usize = 5;
@@ -44,7 +44,7 @@ impl Place {
     fn path(self, path: &Path) -> String {
         match self {
             Self::Linux => path.display().to_string(),
-            Self::Wine => format!("Z:{}", path.display().to_string().replace('/', "\\")),
+            Self::Wine => wine::path(path),
         }
     }
 

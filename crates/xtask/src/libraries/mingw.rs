@@ -5,12 +5,14 @@
 //! cargo's.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
 use crate::machine::MINGW;
 use crate::process;
+use crate::symlink;
 
 /// Writes what calls MinGW's compiler as the linker of what is built in `folder`, and says where it is.
 pub(super) fn linker(folder: &Path) -> Result<PathBuf> {
@@ -26,15 +28,9 @@ pub(super) fn linker(folder: &Path) -> Result<PathBuf> {
 
     fs::create_dir_all(folder)?;
     let (link, program) = (folder.join("mingw"), folder.join("mingw-gcc"));
-    let _ = fs::remove_file(&link);
-    #[cfg(unix)]
-    std::os::unix::fs::symlink(libraries, &link).with_context(|| link.display().to_string())?;
+    symlink::replace(libraries, &link)?;
     let script = format!("#!/bin/sh\nexec {MINGW} -L\"$(dirname -- \"$0\")/mingw\" \"$@\"\n");
     fs::write(&program, script).with_context(|| program.display().to_string())?;
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt as _;
-        fs::set_permissions(&program, fs::Permissions::from_mode(0o755))?;
-    }
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755))?;
     Ok(program)
 }

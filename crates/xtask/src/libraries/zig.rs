@@ -7,6 +7,7 @@ use anyhow::{Context, Result};
 
 use crate::machine;
 use crate::process;
+use crate::symlink;
 
 fn folder() -> PathBuf {
     process::root().join(".tools/zig")
@@ -37,9 +38,7 @@ pub(super) fn cargo_build() -> Result<Command> {
 pub(super) fn resource_compiler() -> Result<PathBuf> {
     let compiler = machine::find("llvm-rc").context("needs llvm-rc (on Debian the package llvm)")?.canonicalize()?;
     let name = folder().join("bin/aarch64-w64-mingw32-windres");
-    let _ = std::fs::remove_file(&name);
-    #[cfg(unix)]
-    std::os::unix::fs::symlink(&compiler, &name).with_context(|| name.display().to_string())?;
+    symlink::replace(&compiler, &name)?;
     Ok(name)
 }
 

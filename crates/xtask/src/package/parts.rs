@@ -37,7 +37,8 @@ fn shipped() -> Result<BTreeSet<Id>> {
     Ok(ids)
 }
 
-/// An SBOM of the module of that version: CycloneDX 1.6, without a time or a number of its own, so that it is the same for the same Cargo.lock.
+/// An SBOM of the module of that version: CycloneDX 1.6, without a time or a number of its own, so that it is the same for
+/// the same Cargo.lock.
 pub(crate) fn bill_of_materials(version: &str) -> Result<String> {
     let shipped = shipped()?;
     let metadata = metadata()?;

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::fs;
 use std::path::Path;
-use std::process::{Child, Command, ExitStatus};
+use std::process::Command;
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -102,7 +102,7 @@ fn run_one(name: &str, command: &mut Command) -> Result<Counts> {
     // A file and no pipe: what a PowerShell that hangs has started may hold a pipe open.
     let output = tempfile::NamedTempFile::new()?;
     let mut child = command.stdout(output.reopen()?).spawn().with_context(|| process::line(command))?;
-    let status = wait(&mut child, start + LIMIT)?;
+    let status = process::wait_until(&mut child, start + LIMIT)?;
     let text = String::from_utf8_lossy(&fs::read(output.path())?).into_owned();
     let seconds = start.elapsed().as_secs_f64();
     println!("{text}{name}{END} took {seconds:.1} s");
@@ -115,19 +115,6 @@ fn run_one(name: &str, command: &mut Command) -> Result<Counts> {
         return Ok(Counts::FAILED);
     };
     Ok(counts.with_status(status.success()))
-}
-
-/// How the process ended by itself; `None` when it had to be ended.
-fn wait(child: &mut Child, deadline: Instant) -> Result<Option<ExitStatus>> {
-    while Instant::now() < deadline {
-        if let Some(status) = child.try_wait()? {
-            return Ok(Some(status));
-        }
-        thread::sleep(Duration::from_millis(20));
-    }
-    child.kill()?;
-    child.wait()?;
-    Ok(None)
 }
 
 /// Saves Pester under `folder` where PowerShell has none of version 5 or later.
