@@ -1,6 +1,7 @@
 # Get-WslImageCache and Clear-WslImageCache.
 BeforeAll {
     Import-Module (Join-Path $PSScriptRoot 'Engine.psm1')
+    Import-Module (Join-Path $PSScriptRoot 'Layers.psm1')
     Import-Module $env:WSLIMAGE_MODULE
     # A cache of these texts, the first used last, as Get-DockerImage would leave it.
     function New-TestCache([string[]] $Text) {
@@ -16,10 +17,7 @@ BeforeAll {
         }
         $path
     }
-    function Get-Hex([string] $Text) {
-        $sha = [Security.Cryptography.SHA256]::Create()
-        -join ($sha.ComputeHash([Text.Encoding]::UTF8.GetBytes($Text)) | ForEach-Object { $_.ToString('x2') })
-    }
+    function Get-Hex([string] $Text) { Get-Hash ([Text.Encoding]::UTF8.GetBytes($Text)) }
     function Get-Digest([string] $Text) { "sha256:$(Get-Hex $Text)" }
 }
 

@@ -12,12 +12,7 @@ BeforeAll {
     function Get-Image([string] $File, $Image = $image) { Get-DockerImage -ImageName $Image.Repository -DestinationFile $File @at 6>$null }
     # What this PowerShell may not open by a longer path, .NET does.
     function Get-Verbatim([string] $Path) { if ($Path.StartsWith('\\')) { $Path } else { "\\?\$Path" } }
-    function Get-Hash([string] $File) {
-        $sha = [System.Security.Cryptography.SHA256]::Create()
-        $stream = [IO.File]::OpenRead((Get-Verbatim $File))
-        try { [BitConverter]::ToString($sha.ComputeHash($stream)).Replace('-', '') } finally { $stream.Dispose(); $sha.Dispose() }
-    }
-    function Assert-Image([string] $File, $Image = $image) { Get-Hash $File | Should -Be $Image.Hex }
+    function Assert-Image([string] $File, $Image = $image) { Get-Hash ([IO.File]::ReadAllBytes((Get-Verbatim $File))) | Should -Be $Image.Hex }
     function New-Folder([string] $Name = [guid]::NewGuid().ToString('N')) { [IO.Directory]::CreateDirectory((Join-Path $TestDrive $Name)).FullName }
     # Letters that no code page has all of, spelled so that this file needs no encoding.
     $foreign = "Gr$([char] 0xF6)$([char] 0xDF)e-$([char] 0x65E5)$([char] 0x672C)-$([char]::ConvertFromUtf32(0x1F600))"
@@ -227,13 +222,12 @@ Describe 'A file that another program has open' {
         function Start-Get($Image) {
             Add-TestRoute $Image.BlobPath @(@{ pass = $true; stallAfter = 100 })
             $shell = New-Engine 'Get-DockerImage @given -MaximumRetryCount 1' @{ given = @{ ImageName = $Image.Repository; DestinationFile = $file } + $at }
-            $run = @{ Shell = $shell; Output = (New-Object 'System.Management.Automation.PSDataCollection[psobject]') }
-            $run.Running = $shell.BeginInvoke((New-Object 'System.Management.Automation.PSDataCollection[psobject]'), $run.Output)
+            $running = $shell.BeginInvoke()
             Wait-TestRequest $Image.BlobPath
-            $run
+            @{ Shell = $shell; Running = $running }
         }
         function Complete-Get($Run) {
-            try { $null = $Run.Shell.EndInvoke($Run.Running); $Run.Output[-1] } finally { $Run.Shell.Runspace.Dispose(); $Run.Shell.Dispose() }
+            try { $Run.Shell.EndInvoke($Run.Running)[-1] } finally { $Run.Shell.Runspace.Dispose(); $Run.Shell.Dispose() }
         }
         # Returns when the file is complete and is to have its name.
         function Wait-Complete { [System.Threading.SpinWait]::SpinUntil({ -not [IO.File]::Exists($mark) }, 60000) | Should -BeTrue }
@@ -265,7 +259,7 @@ Describe 'A file that another program has open' {
         [IO.File]::ReadAllText($file) | Should -BeExactly 'older'
         Get-FolderContent $folder | Should -Be @('rootfs.tar.gz')
         $hash = Get-Image $file $own
-        Get-Hash $file | Should -Be $hash
+        Assert-Image $file @{ Hex = $hash }
         Get-FolderContent $folder | Should -Be @('rootfs.tar.gz')
     }
 
