@@ -11,11 +11,10 @@ BeforeAll {
     function Get-BlobRequest($Image) { @(Get-TestLog -Repository $Image.Repository | Where-Object { @($Image.Layers.digest) -contains ($_.path -split '/')[-1] }) }
     function Assert-ThreeLayer([string] $File) {
         Get-ArchiveName $File | Should -Be (Get-ThreeLayerName)
-        $folder = "$File.extracted"
+        $folder = Join-Path $TestDrive "extracted-$([guid]::NewGuid().ToString('N'))"
         Expand-Archived $File $folder
         [IO.File]::ReadAllText((Join-Path $folder 'etc/motd')) | Should -BeExactly 'second'
         [IO.File]::ReadAllText((Join-Path $folder 'srv/new')) | Should -BeExactly 'new'
-        Remove-Item -LiteralPath $folder -Recurse -Force
     }
     function Assert-Hash([string] $File, [string] $Hash) {
         $Hash | Should -Match '^[0-9a-f]{64}$'

@@ -122,7 +122,6 @@ function Invoke-Case($Case, $Runspace, [int] $Number, [string] $Side) {
         files = @(Get-FileText $root)
     }
     $shell.Dispose()
-    Remove-Item -LiteralPath $root -Recurse -Force
     $words = [ordered]@{ FOLDER = $root; PROCESS = [Environment]::CurrentDirectory; REGISTRY = $registry; NOWHERE = $closed; REPOSITORY = $repository }
     foreach ($aspect in @($got.Keys)) {
         $got[$aspect] = @(foreach ($line in $got[$aspect]) {
