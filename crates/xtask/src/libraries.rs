@@ -135,7 +135,9 @@ impl Target {
                 .env("RUSTC", "/usr/bin/rustc")
                 // What builds the standard library has no stable switch.
                 .env("RUSTC_BOOTSTRAP", "1")
-                .arg("-Zbuild-std=std,panic_unwind");
+                .arg("-Zbuild-std=std,panic_unwind")
+                // Not its backtraces: they would name nothing in a library without symbols.
+                .arg("-Zbuild-std-features=panic-unwind");
         }
         #[cfg(unix)]
         if self.linker() == Linker::MinGw {

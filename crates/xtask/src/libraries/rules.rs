@@ -11,7 +11,7 @@ use super::{GLIBC, Library};
 use crate::module;
 
 /// The most that a DLL has, in bytes.
-const SIZE: usize = 6 * 1024 * 1024;
+const SIZE: usize = 6_000_000;
 
 /// The beginning of the names of everything that other programs may call.
 const PREFIX: &str = "wslimage_";
