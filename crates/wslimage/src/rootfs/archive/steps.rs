@@ -32,6 +32,8 @@ pub(super) struct Work {
     /// The plain bytes of a layer that stand right before them.
     pub(super) before: Option<(usize, Range<u64>)>,
     pub(super) parts: Vec<Part>,
+    /// About how many there are.
+    pub(super) length: u64,
 }
 
 pub(super) enum Part {
@@ -74,12 +76,11 @@ pub(super) struct Stepper<'a> {
     sources: &'a [Source],
     format: Format,
     work: Work,
-    length: u64,
 }
 
 impl<'a> Stepper<'a> {
     pub(super) fn new(sources: &'a [Source], format: Format) -> Self {
-        Self { sources, format, work: Work::default(), length: 0 }
+        Self { sources, format, work: Work::default() }
     }
 
     /// The steps for the next piece, of which some may come later.
@@ -149,7 +150,7 @@ impl<'a> Stepper<'a> {
         each: &mut impl FnMut(Step) -> Result<(), E>,
     ) -> Result<(), E> {
         while !range.is_empty() {
-            let count = (range.end - range.start).min(WORK.saturating_sub(self.length).max(1));
+            let count = (range.end - range.start).min(WORK.saturating_sub(self.work.length).max(1));
             let part = range.start..range.start + count;
             range.start = part.end;
             self.add(Part::Range { layer, range: part }, count);
@@ -160,11 +161,11 @@ impl<'a> Stepper<'a> {
 
     fn add(&mut self, part: Part, length: u64) {
         self.work.parts.push(part);
-        self.length += length;
+        self.work.length += length;
     }
 
     fn end_full_work<E>(&mut self, each: &mut impl FnMut(Step) -> Result<(), E>) -> Result<(), E> {
-        if self.length >= WORK { self.end_work(each) } else { Ok(()) }
+        if self.work.length >= WORK { self.end_work(each) } else { Ok(()) }
     }
 
     fn end_work<E>(&mut self, each: &mut impl FnMut(Step) -> Result<(), E>) -> Result<(), E> {
@@ -175,8 +176,7 @@ impl<'a> Stepper<'a> {
             Some(Part::Range { layer, range } | Part::Inside { layer, range }) => Some((*layer, tail(range))),
             _ => None,
         };
-        let work = std::mem::replace(&mut self.work, Work { before, parts: Vec::new() });
-        self.length = 0;
+        let work = std::mem::replace(&mut self.work, Work { before, ..Work::default() });
         each(Step::Work(work))
     }
 }

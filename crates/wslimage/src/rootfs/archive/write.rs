@@ -8,6 +8,7 @@ use std::thread;
 
 use oci_spec::image::Digest;
 use tokio::runtime::Handle;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::output::{Output, Sink};
 use super::steps::{Step, Stepper, Work};
@@ -23,10 +24,10 @@ use crate::rootfs::plan::Plan;
 const MOST_WORKERS: usize = 64;
 /// So many names of what was dropped are told.
 const MOST_DROPPED: usize = 100;
-/// So many steps the workers may be ahead of the writing, in all and each: while a long run of blocks is copied they do
-/// what comes behind it. A step has half a MiB at most.
-const AHEAD: usize = 64;
-const AHEAD_EACH: usize = 4;
+/// So many steps the workers may be ahead of the writing, and so many KiB of plain bytes: while a long run of blocks is
+/// copied they do what comes behind it.
+const AHEAD: usize = 4096;
+const AHEAD_KIB: usize = 32 * 1024;
 
 /// What an archive is made of.
 pub(crate) struct Archive {
@@ -52,8 +53,11 @@ enum Ready {
         layer: usize,
         cut: Cut,
     },
-    /// What a worker will have done.
-    Done(Receiver<Result<Done>>),
+    /// What a worker will have done. It holds `room` until it is written.
+    Done {
+        done: Receiver<Result<Done>>,
+        room: OwnedSemaphorePermit,
+    },
     Failed(Error),
 }
 
@@ -64,7 +68,7 @@ pub(crate) fn write(archive: Archive, sink: Sink<'_>, job: &Job) -> Result<Writt
     let Archive { sources, plan, format, digest } = archive;
     let workers = thread::available_parallelism().map_or(2, NonZeroUsize::get).min(MOST_WORKERS);
     let output = Output::new(format, &digest, workers, sink)?;
-    let (ready, readies) = sync_channel(AHEAD + workers * AHEAD_EACH);
+    let (ready, readies) = sync_channel(AHEAD);
     let (orders, waiting) = sync_channel::<Order>(workers);
     let waiting = Arc::new(Mutex::new(waiting));
     let runtime = Handle::current();
@@ -118,6 +122,7 @@ fn go_through(
     job: &Job,
 ) -> Result<(), Ended> {
     let mut reader = SequentialReader::new(sources);
+    let room = Arc::new(Semaphore::new(AHEAD_KIB));
     let mut hand_on = |step: Step| {
         if job.is_cancelled() {
             return Err(Ended::Failed(Error::cancelled()));
@@ -126,8 +131,11 @@ fn go_through(
             Step::Copy { layer, cut } => ready.send(Ready::Copy { layer, cut }).map_err(|_| Ended::Unwanted),
             Step::Work(mut work) => {
                 reader.resolve(&mut work).map_err(Ended::Failed)?;
+                let room = room.clone().acquire_many_owned(kib(work.length));
+                // Nobody closes it.
+                let room = Handle::current().block_on(room).map_err(|_| Ended::Unwanted)?;
                 let (result, done) = sync_channel(1);
-                ready.send(Ready::Done(done)).map_err(|_| Ended::Unwanted)?;
+                ready.send(Ready::Done { done, room }).map_err(|_| Ended::Unwanted)?;
                 orders.send((work, result)).map_err(|_| Ended::Unwanted)
             }
         }
@@ -137,6 +145,11 @@ fn go_through(
         stepper.piece(piece, &mut hand_on)?;
     }
     stepper.finish(&mut hand_on)
+}
+
+/// What a piece of work takes of the room.
+fn kib(length: u64) -> u32 {
+    u32::try_from(length.div_ceil(1024)).unwrap_or(u32::MAX).min(AHEAD_KIB as u32)
 }
 
 fn write_ready(sources: &[Source], mut output: Output<'_>, readies: &Receiver<Ready>, job: &Job) -> Result<Written> {
@@ -159,7 +172,7 @@ fn write_ready(sources: &[Source], mut output: Output<'_>, readies: &Receiver<Re
                 })?;
                 open = Some((layer, blob));
             }
-            Ready::Done(done) => {
+            Ready::Done { done, room } => {
                 let done = done
                     .recv()
                     .map_err(|_| Error::new(ErrorKind::Internal, "A thread that compresses has ended"))??;
@@ -169,6 +182,7 @@ fn write_ready(sources: &[Source], mut output: Output<'_>, readies: &Receiver<Re
                     *written.dropped.entry(name).or_default() += count;
                 }
                 output.put(done.bytes)?;
+                drop(room);
             }
             Ready::Failed(error) => return Err(error),
         }
