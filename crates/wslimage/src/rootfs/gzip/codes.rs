@@ -39,11 +39,16 @@ const LENGTHS: [(u16, u32); 29] = [
 ];
 const LONGEST_CODE: u32 = 15;
 
+/// Between two codes: in bits of the compressed bytes, and how many bytes the block makes before it.
+pub(super) type Place = (u64, u64);
+
 /// A block of codes that is read from its beginning.
 pub(super) struct Codes {
     reader: Reader,
     literals: Table,
     distances: Table,
+    /// How many bytes are made before the reader's place.
+    made: u64,
     /// Where the bytes begin, and where the first code does, in bits of the compressed bytes.
     origin: u64,
     pub(super) begin: u64,
@@ -66,22 +71,18 @@ impl Codes {
         let (code, length) = code(&lengths.0, END_OF_BLOCK)?;
         let end_code = Bits { bytes: code.to_le_bytes().to_vec(), start: 0, end: length.into() };
         let begin = origin + reader.at;
-        Some(Self { reader, literals, distances, origin, begin, end_code })
+        Some(Self { reader, literals, distances, made: 0, origin, begin, end_code })
     }
 
-    /// Where the last code begins before which at most `wanted` bytes are made, in bits, and how many are.
-    pub(super) fn last_before(&mut self, wanted: u64) -> Option<(u64, u64)> {
-        self.go_to(wanted).map(|(before, _)| before)
+    /// Goes on from the code that begins at `bit`, before which the block makes `made` bytes.
+    pub(super) fn begin_at(&mut self, bit: u64, made: u64) {
+        (self.reader.at, self.made) = (bit - self.origin, made);
     }
 
-    /// Where the first code begins before which at least `wanted` bytes are made, in bits, and how many are.
-    pub(super) fn first_behind(&mut self, wanted: u64) -> Option<(u64, u64)> {
-        self.go_to(wanted).map(|(before, behind)| if before.1 == wanted { before } else { behind })
-    }
-
-    /// The places before and behind the code that makes the byte `wanted`, or the first one behind it.
-    fn go_to(&mut self, wanted: u64) -> Option<((u64, u64), (u64, u64))> {
-        let mut before = (self.reader.at, 0);
+    /// The places before and behind the code that makes the byte `wanted`, or the first one behind it: each in bits, and how
+    /// many bytes are made before it.
+    pub(super) fn around(&mut self, wanted: u64) -> Option<(Place, Place)> {
+        let mut before = (self.reader.at, self.made);
         loop {
             // A length and a distance with the bits behind them have 48 bits at most.
             let word = self.reader.word();

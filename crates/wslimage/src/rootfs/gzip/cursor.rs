@@ -88,7 +88,31 @@ impl Cursor {
     /// Where the block begins in which the stream stands, or the next one: in bits, and in the plain bytes. And the
     /// compressed byte before which it stands.
     pub(super) fn block(&self) -> (u64, u64, u64) {
-        (self.block_bit, self.block_plain, self.position - (self.input.len() - self.taken) as u64)
+        (self.block_bit, self.block_plain, self.byte())
+    }
+
+    /// The compressed byte before which the stream stands.
+    fn byte(&self) -> u64 {
+        self.position - (self.input.len() - self.taken) as u64
+    }
+
+    /// Behind the code that makes the next plain byte, in bits: inflate reads it before it sees that there is no room.
+    /// `None` where it may have run out of input before that.
+    fn behind_next_code(&self) -> Option<u64> {
+        (self.taken < self.input.len()).then(|| self.byte() * 8 - self.inflate.unused_bits())
+    }
+
+    /// Reads the plain byte `at`, before which the stream stands. Where the byte behind it has another code, it says where
+    /// that begins, in bits; at the end of a block, where the next one does.
+    pub(super) fn read_byte(&mut self, at: u64, plain: &mut Vec<u8>) -> io::Result<Option<u64>> {
+        let before = self.behind_next_code();
+        self.read_to_end(at..at + 1, plain)?;
+        Ok(before.filter(|bit| self.behind_next_code().is_some_and(|behind| behind != *bit)))
+    }
+
+    /// How many bytes were made of the code that makes the next plain byte.
+    pub(super) fn made_of_code(&self) -> Option<u64> {
+        self.inflate.made_of_code()
     }
 
     /// The CRC-32 of all plain bytes before the stream's place.
@@ -172,8 +196,7 @@ impl Cursor {
             let step = step.map_err(io::Error::other)?;
             self.taken += step.consumed;
             if let Stop::Boundary { unused_bits } = step.stop {
-                let taken = self.position - (self.input.len() - self.taken) as u64;
-                self.block_bit = taken * 8 - u64::from(unused_bits);
+                self.block_bit = self.byte() * 8 - u64::from(unused_bits);
                 self.block_plain = at + step.produced as u64;
             }
             if let Stop::End { .. } = step.stop {

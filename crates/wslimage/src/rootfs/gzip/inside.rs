@@ -4,7 +4,7 @@
 use std::io;
 use std::ops::Range;
 
-use super::codes::Codes;
+use super::codes::{Codes, Place};
 use super::cursor::Cursor;
 use super::index::GzipIndex;
 use super::{WINDOW, checksum};
@@ -13,6 +13,8 @@ use super::{WINDOW, checksum};
 const LEAST: u64 = 1024;
 /// More than the codes have for 258 bytes, and than a reader takes at once, in bytes.
 const FURTHER: usize = 2048;
+/// In so many bytes another code begins: one makes 258 at most (RFC 1951 section 3.2.5).
+const NEAR: u64 = 259;
 
 /// Bits of deflate blocks: those of `bytes` from `start`, which is below eight, to before `end`.
 #[derive(Debug)]
@@ -46,7 +48,7 @@ impl Cursor {
         let unit = index.units.partition_point(|unit| unit.plain <= place) - 1;
         let first = index.units[unit];
         let before = plain.len();
-        self.read_to_end(first.plain..end, plain)?;
+        let near = self.read_past_code(first.plain..end, plain)?;
         let behind = index.units.partition_point(|unit| unit.plain < end);
         if end - first.plain < LEAST || has_stored(&index, unit, behind) {
             return Ok(None);
@@ -57,8 +59,9 @@ impl Cursor {
         if rest < LEAST {
             bits.push(self.bits(first.bit, block)?);
         } else {
-            let Some(mut codes) = self.codes()? else { return Ok(None) };
-            let Some((code, made)) = codes.last_before(rest) else { return Ok(None) };
+            let Some(Around { codes, before: (code, made), .. }) = self.codes_around(end, near)? else {
+                return Ok(None);
+            };
             rest -= made;
             bits.push(self.bits(first.bit, code)?);
             bits.push(codes.end_code);
@@ -78,14 +81,12 @@ impl Cursor {
             return Ok(None);
         }
         let at = range.start + WINDOW as u64;
-        self.read_to_end(range.start..at, plain)?;
+        let near = self.read_past_code(range.start..at, plain)?;
         let (block, block_plain, _) = self.block();
-        let found = match self.codes()? {
-            Some(mut codes) => codes.first_behind(at - block_plain).map(|place| (codes.begin, place)),
-            None => None,
-        };
+        let found =
+            self.codes_around(at, near)?.map(|around| (around.codes.begin, around.first_behind(at - block_plain)));
         let from = plain.len();
-        self.read_to_end(at..range.end, plain)?;
+        let near = self.read_past_code(at..range.end, plain)?;
         let Some((begin, (start, made))) = found else { return Ok(None) };
         let from = from + (block_plain + made - at) as usize;
         let member = index.member_of(first);
@@ -93,8 +94,9 @@ impl Cursor {
             (index.members[member].end_bit, plain.len(), None)
         } else {
             let (_, last_plain, _) = self.block();
-            let Some(mut codes) = self.codes()? else { return Ok(None) };
-            let Some((end, made)) = codes.last_before(range.end - last_plain) else { return Ok(None) };
+            let Some(Around { codes, before: (end, made), .. }) = self.codes_around(range.end, near)? else {
+                return Ok(None);
+            };
             (end, plain.len() - (range.end - last_plain - made) as usize, Some(codes.end_code))
         };
         if end <= start || from >= to {
@@ -118,18 +120,17 @@ impl Cursor {
             return Ok(None);
         }
         let mut at = start + WINDOW as u64;
-        self.read_to_end(start..at, plain)?;
+        let near = self.read_past_code(start..at, plain)?;
         let (block, block_plain, _) = self.block();
         let end_bit = index.units[end].bit;
         let mut bits = Vec::new();
         if at == block_plain {
             bits.push(self.bits(block, end_bit)?);
-        } else if let Some(mut codes) = self.codes()?
-            && let Some((code, made)) = codes.first_behind(at - block_plain)
-        {
+        } else if let Some(around) = self.codes_around(at, near)? {
+            let (code, made) = around.first_behind(at - block_plain);
             self.read_to_end(at..block_plain + made, plain)?;
             at = block_plain + made;
-            bits.push(self.bits(block, codes.begin)?);
+            bits.push(self.bits(block, around.codes.begin)?);
             bits.push(self.bits(code, end_bit)?);
         } else {
             self.read_to_end(at..stop, plain)?;
@@ -152,13 +153,54 @@ impl Cursor {
         Ok(Bits { bytes, start: (start % 8) as u32, end: end - first * 8 })
     }
 
-    /// The codes of the block in which the range that was read last has ended, a little further than to there.
-    fn codes(&self) -> io::Result<Option<Codes>> {
-        let (block, _, end) = self.block();
+    /// Appends the plain bytes of `range`, and says where a code begins that is near to their end. The stream stands where they
+    /// end.
+    fn read_past_code(&mut self, range: Range<u64>, plain: &mut Vec<u8>) -> io::Result<Option<Place>> {
+        let mut at = range.start.max(range.end.saturating_sub(NEAR));
+        self.read_to_end(range.start..at, plain)?;
+        let mut code = None;
+        while at > range.start && at < range.end && code.is_none() {
+            code = self.read_byte(at, plain)?.map(|bit| (bit, at + 1));
+            at += 1;
+        }
+        self.read_to_end(at..range.end, plain)?;
+        Ok(code)
+    }
+
+    /// The codes around the plain byte `wanted`, before which the stream stands. What is `near` saves reading its block
+    /// from the beginning.
+    fn codes_around(&self, wanted: u64, near: Option<Place>) -> io::Result<Option<Around>> {
+        let (block, block_plain, end) = self.block();
         let first = block / 8;
         let mut bytes = vec![0; (end - first) as usize + FURTHER];
         self.read_compressed(&mut bytes, first)?;
-        Ok(Codes::read(bytes, first * 8, block % 8))
+        let Some(mut codes) = Codes::read(bytes, first * 8, block % 8) else { return Ok(None) };
+        let wanted = wanted - block_plain;
+        let near = near.filter(|(bit, plain)| *bit >= codes.begin && *plain >= block_plain);
+        let found = near.and_then(|(bit, plain)| {
+            codes.begin_at(bit, plain - block_plain);
+            // As inflate has it, which has seen the block from its beginning.
+            codes.around(wanted).filter(|(before, _)| Some(wanted - before.1) == self.made_of_code())
+        });
+        let found = found.or_else(|| {
+            codes.begin_at(codes.begin, 0);
+            codes.around(wanted)
+        });
+        Ok(found.map(|(before, behind)| Around { codes, before, behind }))
+    }
+}
+
+/// The codes of a block, and the places before and behind the one that makes a wanted byte.
+struct Around {
+    codes: Codes,
+    before: Place,
+    behind: Place,
+}
+
+impl Around {
+    /// Where the first code begins before which at least `wanted` bytes are made, which are those that were wanted.
+    fn first_behind(&self, wanted: u64) -> Place {
+        if self.before.1 == wanted { self.before } else { self.behind }
     }
 }
 

@@ -7,8 +7,8 @@ use std::ffi::c_int;
 use std::mem::MaybeUninit;
 
 use libz_rs_sys::{
-    Z_BLOCK, Z_BUF_ERROR, Z_OK, Z_STREAM_END, inflate, inflateEnd, inflateInit2_, inflatePrime, inflateReset,
-    inflateSetDictionary, z_stream, z_streamp, zlibVersion,
+    Z_BLOCK, Z_BUF_ERROR, Z_OK, Z_STREAM_END, inflate, inflateEnd, inflateInit2_, inflateMark, inflatePrime,
+    inflateReset, inflateSetDictionary, z_stream, z_streamp, zlibVersion,
 };
 
 use super::Damaged;
@@ -104,6 +104,18 @@ impl Inflate {
             _ => return Err(Damaged::Deflate),
         };
         Ok(Step { consumed, produced, stop })
+    }
+
+    /// How many bits of the input that was taken are not read yet.
+    pub(super) fn unused_bits(&self) -> u64 {
+        (self.stream.data_type & UNUSED_BITS) as u64
+    }
+
+    /// How many bytes were made of the code that was read last (zlib.h, inflateMark); `None` outside of a block.
+    pub(super) fn made_of_code(&self) -> Option<u64> {
+        // SAFETY: the stream is initialised, and only looked at.
+        let mark = unsafe { inflateMark(&raw const *self.stream) };
+        u64::try_from(mark).ok().map(|mark| mark & 0xffff)
     }
 }
 
