@@ -32,7 +32,7 @@ pub(super) struct Work {
     /// The plain bytes of a layer that stand right before them.
     pub(super) before: Option<(usize, Range<u64>)>,
     pub(super) parts: Vec<Part>,
-    /// About how many there are.
+    /// About how many there are, in bytes.
     pub(super) length: u64,
 }
 

@@ -39,7 +39,7 @@ const LENGTHS: [(u16, u32); 29] = [
 ];
 const LONGEST_CODE: u32 = 15;
 
-/// Between two codes: in bits of the compressed bytes, and how many bytes the block makes before it.
+/// Between two codes: in bits of the compressed bytes, and in plain bytes.
 pub(super) type Place = (u64, u64);
 
 /// A block of codes that is read from its beginning.
@@ -79,8 +79,8 @@ impl Codes {
         (self.reader.at, self.made) = (bit - self.origin, made);
     }
 
-    /// The places before and behind the code that makes the byte `wanted`, or the first one behind it: each in bits, and how
-    /// many bytes are made before it.
+    /// The places before and behind the code that makes the byte `wanted`, or the first one behind it. Plain bytes are
+    /// counted from the block's beginning.
     pub(super) fn around(&mut self, wanted: u64) -> Option<(Place, Place)> {
         let mut before = (self.reader.at, self.made);
         loop {

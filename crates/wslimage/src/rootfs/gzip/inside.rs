@@ -198,7 +198,7 @@ struct Around {
 }
 
 impl Around {
-    /// Where the first code begins before which at least `wanted` bytes are made, which are those that were wanted.
+    /// Where the first code begins before which at least `wanted` bytes are made, the same that were asked for.
     fn first_behind(&self, wanted: u64) -> Place {
         if self.before.1 == wanted { self.before } else { self.behind }
     }
