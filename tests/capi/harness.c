@@ -17,7 +17,7 @@ void run(const char *name, void (*test)(void))
   test();
   if (this_one_failed) {
     failed++;
-    printf("FAILED %s\n", name);
+    printf("failed: %s\n", name);
   } else {
     passed++;
     printf("ok %s\n", name);
@@ -36,7 +36,7 @@ bool check(bool condition, const char *what, const char *file, int line)
 {
   if (!condition) {
     this_one_failed = true;
-    printf("  %s:%d: not so: %s\n", file, line, what);
+    printf("failed: %s:%d: not so: %s\n", file, line, what);
   }
   return condition;
 }
@@ -45,7 +45,7 @@ bool check_number(int64_t actual, int64_t expected, const char *what, const char
 {
   if (actual == expected) return true;
   this_one_failed = true;
-  printf("  %s:%d: %s is %lld, not %lld\n", file, line, what, (long long)actual, (long long)expected);
+  printf("failed: %s:%d: %s is %lld, not %lld\n", file, line, what, (long long)actual, (long long)expected);
   return false;
 }
 
@@ -54,7 +54,7 @@ static bool check_string(bool good, const char *actual, const char *how, const c
 {
   if (good) return true;
   this_one_failed = true;
-  printf("  %s:%d: %s is \"%s\", which %s \"%s\"\n", file, line, what, actual ? actual : "(NULL)", how,
+  printf("failed: %s:%d: %s is \"%s\", which %s \"%s\"\n", file, line, what, actual ? actual : "(NULL)", how,
          expected ? expected : "(NULL)");
   return false;
 }
@@ -106,7 +106,7 @@ void check_error(wslimage_error *error, uint32_t kind, uint32_t stage, const cha
   bool good = check_number(wslimage_error_kind_of(error), kind, "the error's kind", file, line);
   good &= check_number(wslimage_error_stage(error), stage, "the error's stage", file, line);
   good &= check_begins(actual, message, "the error's message", file, line);
-  if (!good) printf("  the error was: %s\n", actual);
+  if (!good) printf("failed: the error was: %s\n", actual);
   wslimage_error_free(error);
 }
 
@@ -127,7 +127,7 @@ wslimage_client *client_with(const wslimage_client_options *options)
   wslimage_client *client = NULL;
   wslimage_error *error = NULL;
   wslimage_status status = wslimage_client_new(options, &client, &error);
-  if (status != WSLIMAGE_STATUS_OK) printf("  no client: %s\n", wslimage_error_message(error));
+  if (status != WSLIMAGE_STATUS_OK) printf("failed: no client: %s\n", wslimage_error_message(error));
   CHECK_NUMBER(status, WSLIMAGE_STATUS_OK);
   CHECK(error == NULL);
   wslimage_error_free(error);
@@ -154,7 +154,7 @@ wslimage_image image_of(const char *registry, const char *name, const char *tag)
 
 static wslimage_operation *started(wslimage_status status, wslimage_operation *operation, wslimage_error *error)
 {
-  if (status != WSLIMAGE_STATUS_OK) printf("  not started: %s\n", wslimage_error_message(error));
+  if (status != WSLIMAGE_STATUS_OK) printf("failed: not started: %s\n", wslimage_error_message(error));
   CHECK_NUMBER(status, WSLIMAGE_STATUS_OK);
   CHECK((operation != NULL) == (status == WSLIMAGE_STATUS_OK));
   wslimage_error_free(error);
@@ -184,7 +184,7 @@ wslimage_manifest *resolve(wslimage_client *client, const wslimage_image *image)
   wslimage_error *error = NULL;
   wslimage_status status = wslimage_operation_run(operation, NULL, NULL);
   CHECK_NUMBER(wslimage_operation_take_manifest(operation, &manifest, &error), status);
-  if (status != WSLIMAGE_STATUS_OK) printf("  not resolved: %s\n", wslimage_error_message(error));
+  if (status != WSLIMAGE_STATUS_OK) printf("failed: not resolved: %s\n", wslimage_error_message(error));
   CHECK_NUMBER(status, WSLIMAGE_STATUS_OK);
   wslimage_error_free(error);
   wslimage_operation_free(operation);
@@ -198,7 +198,7 @@ wslimage_file *pull(wslimage_client *client, const wslimage_manifest *manifest, 
   wslimage_error *error = NULL;
   wslimage_status status = wslimage_operation_run(operation, NULL, NULL);
   CHECK_NUMBER(wslimage_operation_take_file(operation, &file, &error), status);
-  if (status != WSLIMAGE_STATUS_OK) printf("  not pulled: %s\n", wslimage_error_message(error));
+  if (status != WSLIMAGE_STATUS_OK) printf("failed: not pulled: %s\n", wslimage_error_message(error));
   CHECK_NUMBER(status, WSLIMAGE_STATUS_OK);
   wslimage_error_free(error);
   wslimage_operation_free(operation);

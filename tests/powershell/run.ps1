@@ -114,6 +114,11 @@ try {
                 $because = @($test.ErrorRecord | ForEach-Object { $_.Exception.Message })
                 Write-Host "skipped: $($test.ExpandedPath -join ' ')$(if ($because) { ": $($because -join ' ')" })"
             }
+            foreach ($part in @($result.Failed) + @($result.FailedBlocks) + @($result.FailedContainers)) {
+                foreach ($reason in $part.ErrorRecord) {
+                    Write-Host "failed: $($part.ExpandedPath)$($part.Item): $(($reason.Exception.Message -split '\r?\n') -join ' ')"
+                }
+            }
             # A file that does not load and a block whose end fails are failures too, without a test to count.
             $failed = $result.FailedCount + $result.FailedBlocksCount + $result.FailedContainersCount
             $code = [int] ($failed -gt 0 -or $result.PassedCount + $result.SkippedCount -eq 0)

@@ -14,13 +14,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 from checks.machine import missing_abilities, missing_programs
+from checks.report import failure
 from debian import bootstrap
 from debian.image import Image
 
 NEEDED = ("bsdtar", "buildah", "docker-registry", "tar", "umoci")
 # The store of vfs has a whole tree a layer.
 ROOM = 16 << 30
-SHOWN = 10
 
 
 def machine_faults(options: argparse.Namespace, folder: Path) -> list[str]:
@@ -41,9 +41,8 @@ def holds(check: Callable[[], list[str]]) -> bool:
         faults = check()
     except Exception:
         faults = [traceback.format_exc()]
-    more = f"\n  and {len(faults) - SHOWN} more" if len(faults) > SHOWN else ""
-    told = "".join(f"\n  {fault}" for fault in faults[:SHOWN]) + more
-    print(f"{check.__name__}: {'no' if faults else 'yes'}, {time.monotonic() - start:.0f} s{told}", flush=True)
+    told = failure(check.__name__, faults) if faults else f"{check.__name__}: yes"
+    print(f"{told}, {time.monotonic() - start:.0f} s", flush=True)
     return not faults
 
 

@@ -15,13 +15,12 @@ from pathlib import Path
 from checks.archive import archive_faults, error_faults
 from checks.commands import NEEDED
 from checks.machine import missing_abilities, missing_programs
+from checks.report import failure
 from checks.umoci import second_opinion_faults
 from corpus import CASES
 from corpus.case import Case
 from dialect import dialect_faults, version
 from layers.layout import write_layout
-
-SHOWN = 4
 
 
 def faults_of(case: Case, folder: Path, options: argparse.Namespace) -> list[str]:
@@ -76,8 +75,7 @@ def parse_options() -> argparse.Namespace:
 
 def report(name: str, faults: list[str]) -> bool:
     if faults:
-        more = f" (and {len(faults) - SHOWN} more)" if len(faults) > SHOWN else ""
-        print(f"{name}: {'; '.join(faults[:SHOWN])}{more}", flush=True)
+        print(failure(name, faults), flush=True)
     return not faults
 
 

@@ -7,6 +7,7 @@ import gzip
 import sys
 import unittest
 
+from checks.report import failure
 from checks.stream import stream_faults
 from corpus import CASES
 from layers import compression
@@ -330,7 +331,10 @@ class Corpus(unittest.TestCase):
 
 def main() -> int:
     result = unittest.main(exit=False).result
-    failed = len(result.failures) + len(result.errors)
+    faults = result.failures + result.errors
+    for test, trace in faults:
+        print(failure(str(test), trace.strip().splitlines()[-1:]))
+    failed = len(faults)
     # Each row of a table may fail.
     print(f"{max(result.testsRun - failed, 0)} passed, {failed} failed")
     return 0 if result.wasSuccessful() else 1

@@ -125,7 +125,7 @@ pub(crate) fn run(names: &[String]) -> Result<()> {
     let missing = machine::missing_packages();
     if !missing.is_empty() {
         let reason = format!("could not be installed: {}", missing.join(" "));
-        table.push(Row { name: "packages", counts: absence(), seconds: 0.0, note: Some(reason) });
+        table.push(Row { name: "packages", counts: absence(&reason), seconds: 0.0, note: Some(reason) });
     }
     for suite in suites() {
         if names.is_empty() || names.iter().any(|name| name == suite.name) {
@@ -140,7 +140,7 @@ pub(crate) fn run(names: &[String]) -> Result<()> {
         }
     }
     drop(session);
-    if summarise(&table) {
+    if summarise(table) {
         return Ok(());
     }
     // The counts are the last line; an error returned from here would print another one.
@@ -151,12 +151,16 @@ pub(crate) fn run(names: &[String]) -> Result<()> {
 fn attempt(suite: &Suite, session: &mut Session) -> (Counts, Option<String>) {
     let missing: Vec<&str> = suite.needs.iter().filter(|program| !program.is_available()).map(|p| p.name()).collect();
     if !missing.is_empty() {
-        return (absence(), Some(format!("needs {}", missing.join(" and "))));
+        let reason = format!("needs {}", missing.join(" and "));
+        return (absence(&reason), Some(reason));
     }
     match (suite.run)(session) {
         Ok(counts) => (counts, None),
-        Err(error) if error.is::<Unavailable>() => (absence(), Some(format!("{error:#}"))),
-        Err(error) => (Counts::FAILED, Some(format!("{error:#}"))),
+        Err(error) => {
+            let reason = format!("{error:#}");
+            let counts = if error.is::<Unavailable>() { absence(&reason) } else { Counts::failure(&reason) };
+            (counts, Some(reason))
+        }
     }
 }
 
@@ -173,8 +177,8 @@ impl fmt::Display for Unavailable {
 impl std::error::Error for Unavailable {}
 
 /// How a suite counts for which something is missing.
-fn absence() -> Counts {
-    if machine::is_ci() { Counts::FAILED } else { Counts::SKIPPED }
+fn absence(reason: &str) -> Counts {
+    if machine::is_ci() { Counts::failure(reason) } else { Counts::SKIPPED }
 }
 
 struct Row {
@@ -184,19 +188,27 @@ struct Row {
     note: Option<String>,
 }
 
-/// Prints the table and the sum; true when nothing failed and something passed.
-fn summarise(table: &[Row]) -> bool {
+/// Prints the table, what failed and the sum; true when nothing failed and something passed.
+fn summarise(table: Vec<Row>) -> bool {
     let (mut sum, mut all_seconds) = (Counts::default(), 0.0);
     println!("\n{:<12} {:>7} {:>7} {:>8} {:>8}", "suite", "passed", "failed", "skipped", "seconds");
-    for Row { name, counts, seconds, note } in table {
-        let Counts { passed, failed, skipped } = counts;
+    for Row { name, mut counts, seconds, note } in table {
+        let Counts { passed, failed, skipped, .. } = counts;
         let note = note.as_deref().and_then(|note| note.lines().next()).unwrap_or_default();
         let note: String = note.chars().take(100).collect();
         let row = format!("{name:<12} {passed:>7} {failed:>7} {skipped:>8} {seconds:>8.1}  {note}");
         println!("{}", row.trim_end());
-        sum += *counts;
+        for failure in &mut counts.failures {
+            failure.insert_str(0, &format!("{name}: "));
+        }
+        sum += counts;
         all_seconds += seconds;
     }
-    println!("All in {all_seconds:.0} seconds.\n{sum}");
+    println!("All in {all_seconds:.0} seconds.");
+    // Once more, where all that was printed above is shortened to its end.
+    for failure in &sum.failures {
+        println!("failed: {failure}");
+    }
+    println!("{sum}");
     sum.failed == 0 && sum.passed > 0
 }

@@ -17,8 +17,9 @@ pub(super) const RULES: Suite = Suite {
                 match result {
                     Ok(()) => counts += Counts::PASSED,
                     Err(error) => {
-                        println!("{rid}: not so: {rule}: {error:#}");
-                        counts += Counts::FAILED;
+                        let failure = format!("{rid}: not so: {rule}: {error:#}");
+                        println!("{failure}");
+                        counts += Counts::failure(failure);
                     }
                 }
             }

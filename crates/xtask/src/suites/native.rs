@@ -104,5 +104,5 @@ pub(super) fn run(command: &mut Command) -> Result<Counts> {
     let (status, output) = process::run_and_read(command)?;
     let counts = Counts::from_last_line(&output)
         .with_context(|| format!("the C program ended with {status} and without its counts"))?;
-    Ok(counts.with_status(status.success()))
+    Ok(counts.with_status(status))
 }

@@ -75,7 +75,7 @@ pub(super) const FRAMEWORK: Suite = Suite {
         let (status, output) = process::run_and_read(session.registry()?.describe_to(&mut command))?;
         let counts = Counts::from_last_line(&output)
             .with_context(|| format!("the program ended with {status} and without its counts"))?;
-        Ok(counts.with_status(status.success()))
+        Ok(counts.with_status(status))
     },
 };
 

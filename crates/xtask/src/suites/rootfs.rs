@@ -50,5 +50,5 @@ fn python(session: &mut Session, arguments: &[&str], with_program: bool) -> Resu
     let (status, output) = process::run_and_read(&mut command)?;
     let counts = Counts::from_last_line(&output)
         .with_context(|| format!("{} ended with {status} and without its counts", arguments[0]))?;
-    Ok(counts.with_status(status.success()))
+    Ok(counts.with_status(status))
 }

@@ -93,7 +93,7 @@ fn both(mut check: impl FnMut(&[&str]) -> Result<Counts>) -> Counts {
     for members in [&MEMBERS[..], &XTASK] {
         counts += check(members).unwrap_or_else(|error| {
             println!("{error:#}");
-            Counts::FAILED
+            Counts::failure(format!("{error:#}"))
         });
     }
     counts
@@ -109,7 +109,7 @@ fn test(members: &[&str]) -> Result<Counts> {
     command.args(members).arg("--no-fail-fast");
     let (status, output) = process::run_and_read(&mut command)?;
     match Counts::from_cargo(&output) {
-        Some(counts) => Ok(counts.with_status(status.success())),
+        Some(counts) => Ok(counts.with_status(status)),
         None => process::check(&command, status).map(|()| Counts::default()),
     }
 }

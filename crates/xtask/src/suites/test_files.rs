@@ -8,7 +8,7 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result, anyhow, bail};
 
 use super::{Session, Unavailable, native};
 use crate::counts::Counts;
@@ -82,7 +82,11 @@ pub(super) fn run(
             let Some(name) = next else { return Ok(counts) };
             let mut command = shell(&registry);
             command.args(["-File", "tests/powershell/run.ps1", "-Name", name]);
-            counts += run_one(name, &mut command).with_context(|| format!("{name}{END}"))?;
+            counts += run_one(name, &mut command).unwrap_or_else(|error| {
+                let failure = format!("{name}{END} {error:#}");
+                println!("{failure}");
+                Counts::failure(failure)
+            });
         }
     };
     let lanes = thread::available_parallelism().map_or(1, usize::from).min(names.len());
@@ -107,14 +111,14 @@ fn run_one(name: &str, command: &mut Command) -> Result<Counts> {
     let seconds = start.elapsed().as_secs_f64();
     println!("{text}{name}{END} took {seconds:.1} s");
     let Some(status) = status else {
-        println!("{name}{END} did not end and was ended after {} s", LIMIT.as_secs());
-        return Ok(Counts::FAILED);
+        bail!("did not end and was ended after {} s", LIMIT.as_secs());
     };
-    let Some(counts) = Counts::from_last_line(&text) else {
-        println!("{name}{END} ended with {status} and without its counts");
-        return Ok(Counts::FAILED);
-    };
-    Ok(counts.with_status(status.success()))
+    let mut counts =
+        Counts::from_last_line(&text).with_context(|| format!("ended with {status} and without its counts"))?;
+    if counts.failed > 0 && counts.failures.is_empty() {
+        counts.failures.push(format!("{name}{END}: {} not named, see what it printed", counts.failed));
+    }
+    Ok(counts.with_status(status))
 }
 
 /// Saves Pester under `folder` where PowerShell has none of version 5 or later.
