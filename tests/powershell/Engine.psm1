@@ -103,6 +103,13 @@ function Get-SampleByte([int] $Count) {
     , $bytes
 }
 
+# Removes a folder. Where a scanner still looks at a file in it, Windows says for a moment that it is not empty.
+function Remove-Folder([string] $Folder) {
+    $state = @{}
+    $remove = { try { [IO.Directory]::Delete($Folder, $true); $true } catch [IO.IOException], [UnauthorizedAccessException] { $state.Failure = $_; $false } }
+    if (-not [System.Threading.SpinWait]::SpinUntil($remove, 60000)) { throw $state.Failure }
+}
+
 # What is in a folder, as names relative to it.
 function Get-FolderContent([string] $Folder) {
     @(Get-ChildItem -LiteralPath $Folder -Recurse -Force | ForEach-Object { $_.FullName.Substring($Folder.Length + 1) } | Sort-Object)
@@ -136,4 +143,4 @@ function Invoke-Shell([string] $Script, [string] $Folder, [System.Collections.ID
 }
 
 Export-ModuleMember -Function Test-Windows, Get-TestDefault, New-Engine, Invoke-Engine, Get-EngineResult, Get-InnerRecord, Join-Line, Get-Sign, Get-Failure, Set-ProcessVariable, Invoke-With, Get-SampleByte,
-    Get-FolderContent, Invoke-Shell
+    Remove-Folder, Get-FolderContent, Invoke-Shell

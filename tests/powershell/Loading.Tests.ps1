@@ -79,7 +79,7 @@ try { Get-DockerImageManifest -ImageName `$env:TEST_IMAGE -Tag missing -Registry
 
     It 'says what is missing of a module that is not complete' {
         $module = Copy-TestModule 'not complete'
-        Remove-Item -LiteralPath (Join-Path $module 'bin') -Recurse -Force
+        Remove-Folder (Join-Path $module 'bin')
         Get-LoadingMessage $module | Should -Match '^WslImage is not complete: .*WslImage\.dll is missing\. Install the module again\.$'
     }
 
@@ -207,7 +207,7 @@ Describe 'The library' {
     It 'when missing is said in one sentence with the files that were tried' {
         $module = Copy-TestModule 'missing'
         $tried = (Get-Library $module)[0].Name
-        Remove-Item -LiteralPath (Join-Path $module 'runtimes') -Recurse -Force
+        Remove-Folder (Join-Path $module 'runtimes')
         $message = Get-LoadingMessage $module
         $message | Should -Match ([regex]::Escape((Join-Path $module 'runtimes')))
         $message | Should -Match ([regex]::Escape($tried))
@@ -241,7 +241,7 @@ Describe 'The library' {
         $library = (Get-Library $module)[0]
         $decoy = (New-Item -ItemType Directory -Path (Join-Path $TestDrive 'decoy')).FullName
         Copy-Item -LiteralPath $library.FullName -Destination $decoy
-        Remove-Item -LiteralPath (Join-Path $module 'runtimes') -Recurse -Force
+        Remove-Folder (Join-Path $module 'runtimes')
         $run = Invoke-Shell -Folder $TestDrive -WorkingDirectory $decoy -Environment ($variables + @{ TEST_MODULE = $module; LD_LIBRARY_PATH = $decoy; DYLD_LIBRARY_PATH = $decoy }) -Script @"
 try { Import-Module `$env:TEST_MODULE -ErrorAction Stop; $call } catch { 'failed' }
 "@

@@ -97,7 +97,7 @@ Describe 'The path of the destination' {
             @([IO.Directory]::GetFileSystemEntries("\\?\$folder\$Sub")).Count | Should -Be 1
         }
         # PowerShell 5.1 cannot.
-        finally { [IO.Directory]::Delete("\\?\$folder\$($Sub.Split('\')[0])", $true) }
+        finally { Remove-Folder "\\?\$folder\$($Sub.Split('\')[0])" }
     }
 
     It 'is told in full where its name is too long: <Length> characters' -ForEach @(@{ Length = 241; Reason = 'Its name is too long' }, @{ Length = 256; Reason = 'no name of more than 255 characters' }) {
@@ -277,6 +277,21 @@ Describe 'A file that another program has open' {
         finally { $holder.Dispose() }
         Complete-Get $run | Should -BeExactly $own.Hex
         Assert-Image $file $own
+        Get-FolderContent $folder | Should -Be @('rootfs.tar.gz')
+    }
+
+    It 'is waited for a moment: a layer that is in the archive now, which a scanner reads' {
+        $own = Add-TestImage -Layer (Get-ThreeLayer)
+        $run = Start-Get $own
+        $layer = "$file.layers\$($own.Layers[1].digest.Replace(':', '-'))"
+        [System.Threading.SpinWait]::SpinUntil({ [IO.File]::Exists($layer) }, 60000) | Should -BeTrue
+        $holder = Open-File $layer ([IO.FileShare]::ReadWrite)
+        try {
+            Remove-TestRoute $own.BlobPath
+            [System.Threading.SpinWait]::SpinUntil({ (New-Object IO.FileInfo $file).Length -gt 5 }, 60000) | Should -BeTrue
+        }
+        finally { $holder.Dispose() }
+        Assert-Image $file @{ Hex = (Complete-Get $run) }
         Get-FolderContent $folder | Should -Be @('rootfs.tar.gz')
     }
 }

@@ -31,6 +31,7 @@ mod file_identity;
 #[cfg(test)]
 mod fuzz;
 mod image;
+mod in_use;
 mod kept;
 mod manifest;
 mod metadata;
@@ -40,7 +41,6 @@ mod progress;
 mod pull;
 mod reference;
 mod registry;
-mod replace;
 mod resolve;
 mod rootfs;
 mod selection;

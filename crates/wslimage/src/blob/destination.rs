@@ -12,8 +12,8 @@ use super::file_name;
 use crate::digest::Hasher;
 use crate::error::{Error, ErrorKind, Result};
 use crate::file_identity::is_at;
+use crate::in_use::{is_in_use, remove_file, replace};
 use crate::progress::Job;
-use crate::replace::{is_in_use, replace};
 
 /// How often a partial file that another process works on is looked at again.
 const LOCK_INTERVAL: Duration = Duration::from_millis(100);
@@ -246,10 +246,11 @@ impl PartialFile {
         .advice(MAKE_ROOM))
     }
 
-    /// Leaves it for a later run, where that is worth it, and says how many bytes it holds.
+    /// Leaves it for a later run, where that is worth it, and says how many bytes it holds. It is not flushed: whoever has
+    /// cancelled does not wait for the disk, and that run reads it and fetches again what is damaged.
     fn keep(&mut self) -> Option<u64> {
         let length = self.file.metadata().ok()?.len();
-        if length < WORTH_KEEPING || self.file.sync_all().is_err() {
+        if length < WORTH_KEEPING {
             return None;
         }
         self.partial.is_kept = true;
@@ -289,7 +290,7 @@ impl PartialFile {
         self.file.sync_all().map_err(|error| self.write_error(error))?;
         let mark = fs::read(&self.partial.mark).ok();
         // Before the renaming: after it, the mark is that of whoever comes next.
-        let _ = fs::remove_file(&self.partial.mark);
+        let _ = remove_file(&self.partial.mark);
         let Err(error) = replace(&self.partial.path, &self.destination) else {
             self.partial.is_kept = true;
             self.created_folders.0.clear();

@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::failure;
 use crate::error::Result;
 use crate::file_identity::is_at;
-use crate::replace::replace;
+use crate::in_use::replace;
 
 /// How often a lock that another process holds is tried again.
 pub(super) const INTERVAL: Duration = Duration::from_millis(50);

@@ -23,6 +23,7 @@ use std::time::SystemTime;
 use oci_spec::image::Digest;
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::in_use;
 use crate::progress::Job;
 use locked_file::LockedFile;
 pub(crate) use slot::CacheSlot;
@@ -240,7 +241,7 @@ fn metadata_of(path: &Path) -> Result<Option<Metadata>> {
 
 /// Whether there was a file to remove.
 fn remove_file(path: &Path) -> Result<bool> {
-    match fs::remove_file(path) {
+    match in_use::remove_file(path) {
         Ok(()) => Ok(true),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
         Err(error) => Err(failure("remove", path, error)),

@@ -9,6 +9,7 @@ use oci_spec::image::Digest;
 use crate::blob::{Destination, PartialFile, WORTH_KEEPING};
 use crate::digest::Hasher;
 use crate::error::{Error, ErrorKind, Result};
+use crate::in_use::{is_in_use, retry_for_a_moment};
 
 const ARCHIVE: &str = "archive";
 const SPOOL: &str = "spool";
@@ -66,26 +67,43 @@ impl LayersFolder {
             .unwrap_or(0)
     }
 
-    /// Removes it after a failure, if there is little in it.
+    /// Removes it after a failure, if there is little in it. Nobody is waited for: this may be the end of what was cancelled.
     pub(super) fn remove_unless_worth_keeping(&self) {
         let Ok(entries) = fs::read_dir(&self.path) else { return };
         let bytes: u64 = entries.flatten().filter_map(|entry| entry.metadata().ok()).map(|file| file.len()).sum();
         if bytes < WORTH_KEEPING {
-            self.remove();
+            let _ = self.try_to_remove();
         }
     }
 
     /// Removes what is in it of any image, and the folder. What somebody else has put there stays.
     pub(super) fn remove(&self) {
-        let Ok(entries) = fs::read_dir(&self.path) else { return };
-        for entry in entries.flatten() {
-            if is_ours(&entry.file_name().to_string_lossy()) {
-                // What cannot be removed now is removed after the next image for this destination.
-                let _ = fs::remove_file(entry.path());
-            }
+        // A file that is removed while somebody has it open may be listed until they close it.
+        let passes = |error: &io::Error| {
+            is_in_use(error) || error.kind() == io::ErrorKind::DirectoryNotEmpty && self.holds_ours()
+        };
+        // What cannot be removed now is removed after the next image for this destination.
+        let _ = retry_for_a_moment(|| self.try_to_remove(), passes);
+    }
+
+    /// Removes all that can be, and tells of the first that cannot.
+    fn try_to_remove(&self) -> io::Result<()> {
+        let mut result = Ok(());
+        for path in self.ours()? {
+            let is_spool = path.ends_with(SPOOL);
+            result = result.and(if is_spool { fs::remove_dir_all(path) } else { fs::remove_file(path) });
         }
-        let _ = fs::remove_dir_all(self.path.join(SPOOL));
-        let _ = fs::remove_dir(&self.path);
+        result.and(fs::remove_dir(&self.path))
+    }
+
+    /// What is in it of any image.
+    fn ours(&self) -> io::Result<Vec<PathBuf>> {
+        let entries = fs::read_dir(&self.path)?.flatten();
+        Ok(entries.filter(|entry| is_ours(&entry.file_name().to_string_lossy())).map(|entry| entry.path()).collect())
+    }
+
+    fn holds_ours(&self) -> bool {
+        self.ours().is_ok_and(|ours| !ours.is_empty())
     }
 }
 
@@ -133,7 +151,7 @@ fn is_ours(name: &str) -> bool {
     let blob = blob.strip_suffix(".partial").unwrap_or(blob);
     let is_plain = name.strip_prefix(PLAIN).is_some_and(|index| index.parse::<usize>().is_ok());
     let is_blob = || blob.replacen('-', ":", 1).parse::<Digest>().is_ok_and(|it| Hasher::for_digest(&it).is_ok());
-    name == ARCHIVE || is_plain || is_blob()
+    name == ARCHIVE || name == SPOOL || is_plain || is_blob()
 }
 
 /// A file in the making. Dropped before it has its final name, if it gets one, it is gone, and the folder where it is empty.

@@ -1,4 +1,5 @@
-//! A finished file gets its name, in the place of what was there.
+//! Files that somebody else has open. On Windows whoever does, such as a virus scanner, forbids to rename or remove them
+//! unless they gave leave to: it is tried again for a moment.
 
 use std::fs;
 use std::io;
@@ -9,10 +10,22 @@ use std::time::Duration;
 /// How long is waited between the tries, in milliseconds: a scanner that looks at a new file is done in less than all of them.
 const PAUSES: [u64; 7] = [10, 20, 50, 100, 200, 400, 800];
 
-/// Renames `from` to `to`, in the place of what was there. On Windows whoever has one of them open, such as a virus scanner,
-/// forbids that: then it is tried again for a moment.
+/// Renames `from` to `to`, in the place of what was there.
 pub(crate) fn replace(from: &Path, to: &Path) -> io::Result<()> {
-    retry(|| fs::rename(from, to), is_in_use, thread::sleep)
+    retry_for_a_moment(|| fs::rename(from, to), is_in_use)
+}
+
+/// Removes a file.
+pub(crate) fn remove_file(path: &Path) -> io::Result<()> {
+    retry_for_a_moment(|| fs::remove_file(path), is_in_use)
+}
+
+/// Makes an attempt again that failed in a way that passes, for less than two seconds.
+pub(crate) fn retry_for_a_moment(
+    attempt: impl FnMut() -> io::Result<()>,
+    is_retried: impl Fn(&io::Error) -> bool,
+) -> io::Result<()> {
+    retry(attempt, is_retried, thread::sleep)
 }
 
 /// Whether Windows may have refused because somebody has the file open.
