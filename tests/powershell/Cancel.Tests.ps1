@@ -31,20 +31,22 @@ Describe 'Stopping Get-DockerImage while <Place> stalls' -ForEach $places {
 
     It 'ends within a second, leaves an older file as it was, and the next call works' {
         [IO.File]::WriteAllText($file, 'older')
-        $shell = New-Engine 'try { Get-DockerImage @given } finally { "cleaned up" }; "next line"' @{ given = @{ ImageName = $image.Repository; Tag = 'latest'; DestinationFile = $file } + $at }
-        try {
-            $output = New-Object 'System.Management.Automation.PSDataCollection[psobject]'
-            $running = $shell.BeginInvoke((New-Object 'System.Management.Automation.PSDataCollection[psobject]'), $output)
-            Wait-TestRequest $path
-            $clock = [System.Diagnostics.Stopwatch]::StartNew()
-            $shell.Stop()
-            $clock.Elapsed.TotalSeconds | Should -BeLessThan 1
+        $started = @{}
+        $seconds = Measure-Stop {
+            param($attempt)
+            $shell = New-Engine 'try { Get-DockerImage @given } finally { "cleaned up" }; "next line"' @{ given = @{ ImageName = $image.Repository; Tag = 'latest'; DestinationFile = $file } + $at }
+            $started.Output = New-Object 'System.Management.Automation.PSDataCollection[psobject]'
+            $started.Running = $shell.BeginInvoke((New-Object 'System.Management.Automation.PSDataCollection[psobject]'), $started.Output)
+            Wait-TestRequest $path $attempt
+            $shell
+        } {
+            param($shell)
             $shell.InvocationStateInfo.State | Should -Be 'Stopped'
-            $running.IsCompleted | Should -BeTrue
-            @($output) | Should -Not -Contain 'next line'
+            $started.Running.IsCompleted | Should -BeTrue
+            @($started.Output) | Should -Not -Contain 'next line'
             @($shell.Streams.Error | Where-Object { $_.Exception -isnot [System.Management.Automation.PipelineStoppedException] }) | Should -BeNullOrEmpty
         }
-        finally { $shell.Runspace.Dispose(); $shell.Dispose() }
+        $seconds | Should -BeLessThan 1
         [IO.File]::ReadAllText($file) | Should -BeExactly 'older'
 
         Remove-TestRoute $path
@@ -72,15 +74,15 @@ Describe 'Stopping the other commands while the server stalls' {
         $image = Add-TestImage -Auth @{ scheme = 'bearer'; anonymous = $true; realm = "https://$($registry.Https)$realm" }
         Add-TestRoute $realm @(@{ closeBeforeResponse = $true; stallAfter = 0 })
         $given = $at + $(if ($Command -eq 'Get-DockerAuthToken') { @{ Repository = $image.Repository } } else { @{ ImageName = $image.Repository; Tag = 'latest' } })
-        $shell = New-Engine '& $command @given' @{ given = $given; command = $Command }
         try {
-            $null = $shell.BeginInvoke()
-            Wait-TestRequest $realm
-            $clock = [System.Diagnostics.Stopwatch]::StartNew()
-            $shell.Stop()
-            $clock.Elapsed.TotalSeconds | Should -BeLessThan 1
-            $shell.InvocationStateInfo.State | Should -Be 'Stopped'
+            Measure-Stop {
+                param($attempt)
+                $shell = New-Engine '& $command @given' @{ given = $given; command = $command }
+                $null = $shell.BeginInvoke()
+                Wait-TestRequest $realm $attempt
+                $shell
+            } { param($shell) $shell.InvocationStateInfo.State | Should -Be 'Stopped' } | Should -BeLessThan 1
         }
-        finally { Remove-TestRoute $realm; $shell.Runspace.Dispose(); $shell.Dispose() }
+        finally { Remove-TestRoute $realm }
     }
 }

@@ -103,17 +103,21 @@ Describe 'A download' {
 
     It 'is made once when two processes want the same file' {
         $image = Add-Large
-        Add-TestRoute $image.BlobPath @(@{ pass = $true; bytesPerSecond = 3000000 })
-        $script = 'Get-DockerImage @given -Verbose'
+        # Until the other one is seen to wait.
+        Add-TestRoute $image.BlobPath @(@{ pass = $true; stallAfter = 2097152 })
+        $script = 'Get-DockerImage @given -Verbose -MaximumRetryCount 1'
         $given = @{ given = @{ ImageName = $image.Repository; DestinationFile = $file } + $at }
         $shells = @(1, 2 | ForEach-Object { New-Engine $script $given })
         try {
             $runs = @(foreach ($shell in $shells) { , @($shell, $shell.BeginInvoke()) })
+            function Get-Waiting { $shells | ForEach-Object { $_.Streams.Verbose } | Where-Object { $_.Message -like 'Waiting for another process*' } }
+            [System.Threading.SpinWait]::SpinUntil({ [bool] (Get-Waiting) }, 60000) | Should -BeTrue
+            Remove-TestRoute $image.BlobPath
             foreach ($run in $runs) { $run[0].EndInvoke($run[1]) | Should -BeExactly $image.Hex }
-            @($shells | ForEach-Object { $_.Streams.Verbose } | Where-Object { $_.Message -like 'Waiting for another process*' }).Count | Should -Be 1
+            @(Get-Waiting).Count | Should -Be 1
         }
         finally { foreach ($shell in $shells) { $shell.Runspace.Dispose(); $shell.Dispose() } }
-        @(Get-Range $image).Count | Should -Be 1
+        @(Get-Range $image) | Should -BeExactly @('', 'bytes=2097152-')
         Assert-Layer $image $image.Hex
     }
 
