@@ -119,7 +119,7 @@ const char *own_folder(void)
   if (!path[0]) {
     char parent[MAX_PATH + 1];
     if (GetTempPathA(sizeof parent, parent) == 0) fail("GetTempPath");
-    snprintf(path, sizeof path, "%swslimage-capi-%lu", parent, GetCurrentProcessId());
+    snprintf(path, sizeof path, "%swslimage-capi-%lu-%lld", parent, GetCurrentProcessId(), (long long)now_ms());
     if (!CreateDirectoryA(path, NULL)) fail(path);
   }
   return path;

@@ -3,6 +3,7 @@
 #include "registry.h"
 
 #include <stdlib.h>
+#include <time.h>
 
 #include "harness.h"
 #include "platform.h"
@@ -27,9 +28,16 @@ const char *registry_ca(void)
   return getenv("WSLIMAGE_TEST_REGISTRY_CA");
 }
 
+const char *run_id(void)
+{
+  static char id[32];
+  if (!id[0]) snprintf(id, sizeof id, "%012llx%08lx", (unsigned long long)time(NULL), process_id());
+  return id;
+}
+
 char *repository_of(const char *test)
 {
-  return text("capi/%s-%lu", test, process_id());
+  return text("capi/%s-%s", test, run_id());
 }
 
 /* All that comes until the other end closes; the caller frees it. */

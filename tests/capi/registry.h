@@ -11,6 +11,10 @@ const char *registry_http(void);
 const char *registry_https(void);
 const char *registry_ca(void);
 
+/* What this run has in its names and no other: the registry may have served one before, on another system too. All
+ * have the same length, so that none is the beginning of another. */
+const char *run_id(void);
+
 /* A repository that no other test and no other run uses; the caller frees it. */
 char *repository_of(const char *test);
 

@@ -261,7 +261,7 @@ static void cancel_while_a_manifest_stalls(void)
 static void cancel_while_a_token_service_stalls(void)
 {
   char *repository = repository_of("stall-token");
-  char *path = text("/token/stall-%lu", process_id());
+  char *path = text("/token/stall-%s", run_id());
   char *auth = text("{\"scheme\":\"bearer\",\"realm\":\"https://%s%s\"}", registry_https(), path);
   add_image(repository, auth, "layer");
   cancel_while_stalling_at(path, repository, false);
