@@ -42,13 +42,11 @@ const LONGEST_CODE: u32 = 15;
 /// Between two codes: in bits of the compressed bytes, and in plain bytes.
 pub(super) type Place = (u64, u64);
 
-/// A block of codes that is read from its beginning.
+/// A block of codes.
 pub(super) struct Codes {
     reader: Reader,
     literals: Table,
     distances: Table,
-    /// How many bytes are made before the reader's place.
-    made: u64,
     /// Where the bytes begin, and where the first code does, in bits of the compressed bytes.
     origin: u64,
     pub(super) begin: u64,
@@ -71,18 +69,14 @@ impl Codes {
         let (code, length) = code(&lengths.0, END_OF_BLOCK)?;
         let end_code = Bits { bytes: code.to_le_bytes().to_vec(), start: 0, end: length.into() };
         let begin = origin + reader.at;
-        Some(Self { reader, literals, distances, made: 0, origin, begin, end_code })
+        Some(Self { reader, literals, distances, origin, begin, end_code })
     }
 
-    /// Goes on from the code that begins at `bit`, before which the block makes `made` bytes.
-    pub(super) fn begin_at(&mut self, bit: u64, made: u64) {
-        (self.reader.at, self.made) = (bit - self.origin, made);
-    }
-
-    /// The places before and behind the code that makes the byte `wanted`, or the first one behind it. Plain bytes are
-    /// counted from the block's beginning.
-    pub(super) fn around(&mut self, wanted: u64) -> Option<(Place, Place)> {
-        let mut before = (self.reader.at, self.made);
+    /// The places before and behind the code that makes the byte `wanted`, or the first one behind it, read on from the
+    /// place `from`, which is before it. Plain bytes are counted from the block's beginning.
+    pub(super) fn around(&mut self, from: Place, wanted: u64) -> Option<(Place, Place)> {
+        self.reader.at = from.0 - self.origin;
+        let mut before = (self.reader.at, from.1);
         loop {
             // A length and a distance with the bits behind them have 48 bits at most.
             let word = self.reader.word();

@@ -178,14 +178,11 @@ impl Cursor {
         let wanted = wanted - block_plain;
         let near = near.filter(|(bit, plain)| *bit >= codes.begin && *plain >= block_plain);
         let found = near.and_then(|(bit, plain)| {
-            codes.begin_at(bit, plain - block_plain);
+            let around = codes.around((bit, plain - block_plain), wanted);
             // As inflate has it, which has seen the block from its beginning.
-            codes.around(wanted).filter(|(before, _)| Some(wanted - before.1) == self.made_of_code())
+            around.filter(|(before, _)| Some(wanted - before.1) == self.made_of_code())
         });
-        let found = found.or_else(|| {
-            codes.begin_at(codes.begin, 0);
-            codes.around(wanted)
-        });
+        let found = found.or_else(|| codes.around((codes.begin, 0), wanted));
         Ok(found.map(|(before, behind)| Around { codes, before, behind }))
     }
 }
